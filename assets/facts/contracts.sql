@@ -1,0 +1,25 @@
+-- One row per contract of the scheme's buyers: a nullable boolean per fact an indicator asks about.
+select
+    c.uid, c.buyer_id, c.year, c.object, c.notified_date, c.published_date,
+    c.cpv_division, c.contract_type, c.procedure_code, b.code as amount_band, c.department_code,
+    c.framework_role, c.framework_reference,
+    c.amount_initial_eur, c.amount_current_eur, c.amount_usable_eur, c.amount_exclusion_reason,
+    c.amount_initial_eur >= s.floor_eur as at_floor,
+    c.amount_is_maximum as is_maximum,
+    c.has_social_clause or c.has_social_criterion or c.is_reserved as has_social_consideration,
+    c.has_social_clause, c.has_social_criterion, c.is_reserved,
+    c.has_environmental_clause or c.has_environmental_criterion as has_environmental_consideration,
+    c.has_environmental_clause, c.has_environmental_criterion,
+    c.has_social_clause or c.has_social_criterion or c.is_reserved
+        or c.has_environmental_clause or c.has_environmental_criterion as has_social_or_environmental,
+    c.is_innovative, c.offers_received,
+    c.offers_received = 1 as is_single_bid,
+    c.published_date <= c.notified_date + interval '2' month as published_on_time,
+    c.required_fields, c.filled_fields,
+    c.source_file, c.source_pointer
+from curated.contracts c
+cross join reference.scheme s
+join curated.buyers u on u.buyer_id = c.buyer_id and u.in_scheme
+left join reference.amount_bands b
+    on c.amount_initial_eur >= b.from_eur and (b.to_eur is null or c.amount_initial_eur < b.to_eur)
+order by c.year, c.uid

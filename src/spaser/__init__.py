@@ -1,0 +1,3 @@
+"""spaser: from procurement registers to an annual SPASER report whose figures open on their contracts."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,378 @@
+"""Cards: one definition of each source, table, indicator and finding rule, read from `assets/`.
+
+A card with an unknown key is refused, and the message names the nearest known key. Code, Dagster
+metadata, documentation and the open-data schema are derived from the cards.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spaser.errors import InputError
+
+Severity = Literal["ERROR", "WARN"]
+Language = Literal["fr", "en"]
+
+
+class Model(BaseModel):
+    """Base of every definition: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Model):
+    """A text in the two languages of the tool."""
+
+    fr: str
+    en: str
+
+    def get(self, language: str) -> str:
+        """The text in the language asked for."""
+        return self.en if language == "en" else self.fr
+
+
+class Column(Model):
+    """A column of a table; units are in the names (`_eur`, `_months`, `_hours`)."""
+
+    type: str
+    description: Text
+    codes: tuple[str, ...] = ()
+
+
+class Check(Model):
+    """A Great Expectations expectation under its own name and arguments."""
+
+    name: str
+    expectation: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    severity: Severity = "ERROR"
+    description: Text
+
+
+class TableCard(Model):
+    """One table: curated, facts, quality, indicators. Key = folder and file name."""
+
+    key: str
+    title: Text
+    description: Text
+    grain: tuple[str, ...]
+    owner: str = "equipe:achats"
+    depends_on: tuple[str, ...] = ()
+    columns: dict[str, Column]
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """`curated/contracts` → `curated.contracts`."""
+        return self.key.replace("/", ".")
+
+
+class Recognition(Model):
+    """How a file of a source is told from the others, by its content."""
+
+    container: Literal["json", "xml", "csv", "parquet"]
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+class SourceCard(Model):
+    """One kind of register: how it is recognised and which field each of its columns feeds.
+
+    `fields` maps a staged field (see `assets/references/register_fields.csv`) to the source's
+    column, path or alternatives, first filled one wins. `lists` composes the nested parts
+    (holders, amendments, subcontracts) of flat forms from groups of columns: `key: column`, where
+    `sousTraitant/id` nests and `titulaires/0/id` makes a list of one. Texts of `absent` fill a
+    cell that is empty. `ignored` names what no field reads, with the reason; it is kept in
+    `other_fields` and not reported.
+    """
+
+    key: str
+    title: Text
+    description: Text
+    owner: str = "equipe:achats"
+    recognise: tuple[Recognition, ...]
+    grain: Literal["record", "row_per_holder"] = "record"
+    fields: dict[str, str | tuple[str, ...]]
+    lists: dict[str, tuple[dict[str, str | tuple[str, ...]], ...]] = Field(default_factory=dict)
+    concession_fields: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    ignored: dict[str, str] = Field(default_factory=dict)
+    caveats: tuple[Text, ...] = ()
+
+
+class Result(Model):
+    """What a method prints: what is weighed, and what the value is."""
+
+    measure: str
+    unit: str
+
+
+class Method(Model):
+    """One way to compute an indicator, over the card's population unless it names its own.
+
+    share: weight of the units where `met` is true over the weight of those where it is known.
+    total: the weight of the units where `met` is true.
+    mean, median: of `of`, over the units where it is known.
+    ratio: sum of `part` over sum of `whole`.
+    """
+
+    name: str = "default"
+    kind: Literal["share", "total", "mean", "median", "ratio"] = "share"
+    labels: Text | None = None
+    population: str | None = None
+    met: str = "true"
+    of: str | None = None
+    part: str | None = None
+    whole: str | None = None
+    results: tuple[Result, ...]
+
+
+class Change(Model):
+    """A line of an indicator's changelog: what changes in past figures."""
+
+    version: int
+    date: str
+    text: Text
+
+
+class Legal(Model):
+    """A legal or methodological source of a definition."""
+
+    text: Text
+    source: str
+    status: Literal["verified", "to_check"]
+
+
+class Example(Model):
+    """A case small enough to redo by hand; it is also the card's test."""
+
+    text: Text
+    rows: tuple[dict[str, Any], ...]
+    scope: str = "all"
+    expected: tuple[dict[str, Any], ...]
+
+
+class DefaultTarget(Model):
+    """A target that policy documents give, with its years of validity."""
+
+    text: Text
+    unit: str = "share"
+    measure: str = "count"
+    value: str
+    valid_from: int
+    valid_to: int | None
+    source: str
+    status: Literal["verified", "to_check"]
+
+
+class IndicatorCard(Model):
+    """One indicator of the catalogue."""
+
+    key: str
+    id: str
+    axis: Literal["general", "social", "environment", "economy", "ethics", "governance"]
+    labels: Text
+    counts: Text
+    fact_table: str = "facts.contracts"
+    population: str
+    population_text: Text
+    value_weight: str = "amount_usable_eur"
+    methods: tuple[Method, ...]
+    dimensions: tuple[str, ...]
+    direction: Literal["up", "down", "none"]
+    legal: tuple[Legal, ...] = ()
+    default_targets: tuple[DefaultTarget, ...] = ()
+    method_version: int
+    changelog: tuple[Change, ...]
+    caveats: tuple[Text, ...] = ()
+    example: Example
+
+    @model_validator(mode="after")
+    def _latest_change_is_the_version(self) -> IndicatorCard:
+        if self.method_version not in {change.version for change in self.changelog}:
+            msg = f"method_version {self.method_version} has no changelog line"
+            raise ValueError(msg)
+        return self
+
+
+class Rule(Model):
+    """A rule of `quality.findings`: what it says and what to do."""
+
+    rule: str
+    severity: Literal["error", "warning", "info"]
+    title_fr: str
+    title_en: str
+    message_fr: str
+    message_en: str
+    action_fr: str
+    action_en: str
+
+
+class Field_(Model):
+    """A field of a staged register (`assets/references/register_fields.csv`)."""
+
+    field: str
+    kind: Literal["text", "code", "codes", "amount", "share", "integer", "boolean", "date", "json"]
+    required: bool
+    contract_column: str
+    label_fr: str
+    label_en: str
+
+
+ModelType = TypeVar("ModelType", bound=Model)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping.
+
+    Raises:
+        InputError: the file is absent, is no YAML or holds no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"Fichier introuvable : {path}. Vérifiez le nom ou créez-le.",
+            f"File not found: {path}. Check the name or create it.",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} : ce n'est pas un fichier YAML lisible ({_one_line(error)}). Corrigez-le.",
+            f"{path}: not a readable YAML file ({_one_line(error)}). Correct it.",
+        ) from None
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path} : une liste de « clé: valeur » est attendue. Corrigez le fichier.",
+            f"{path}: a mapping of “key: value” is expected. Correct the file.",
+        )
+    return content
+
+
+def parse(model: type[ModelType], content: dict[str, Any], where: str) -> ModelType:
+    """Validate a definition.
+
+    Raises:
+        InputError: one message with every fault and, for an unknown key, the nearest known one.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(model, fault) for fault in error.errors()]
+        raise InputError(
+            f"{where} : " + " ; ".join(fr for fr, _ in faults) + ". Corrigez le fichier.",
+            f"{where}: " + "; ".join(en for _, en in faults) + ". Correct the file.",
+        ) from None
+
+
+def _fault(model: type[Model], fault: Any) -> tuple[str, str]:
+    location = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(model, fault["loc"])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.4)
+        hint_fr = f" (vouliez-vous dire « {near[0]} » ?)" if near else f" (clés connues : {', '.join(known)})"
+        hint_en = f" (did you mean “{near[0]}”?)" if near else f" (known keys: {', '.join(known)})"
+        return f"clé inconnue « {location} »{hint_fr}", f"unknown key “{location}”{hint_en}"
+    if fault["type"] == "missing":
+        return f"clé obligatoire absente « {location} »", f"required key “{location}” is missing"
+    return f"« {location} » : {fault['msg']}", f"“{location}”: {fault['msg']}"
+
+
+def _known_keys(model: type[Model], location: tuple[Any, ...]) -> list[str]:
+    """The keys allowed where the unknown one stands."""
+    current: type[Model] | None = model
+    for part in location[:-1]:
+        if current is None or not isinstance(part, str) or part not in current.model_fields:
+            continue
+        current = _nested_model(current.model_fields[part].annotation)
+    return sorted(_input_names(current)) if current else []
+
+
+def _input_names(model: type[Model]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _nested_model(annotation: Any) -> type[Model] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _nested_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class Catalogue:
+    """Every card under an `assets/` folder, loaded once."""
+
+    def __init__(self, assets: Path) -> None:
+        self.assets = assets
+
+    def _load(
+        self, folder: str, model: type[ModelType], names: str = "*.yml"
+    ) -> dict[str, ModelType]:
+        cards: dict[str, ModelType] = {}
+        for path in sorted((self.assets / folder).glob(names)):
+            key = f"{folder}/{path.stem}"
+            cards[key] = parse(model, {"key": key, **load_yaml(path)}, f"assets/{key}.yml")
+        return cards
+
+    @cached_property
+    def sources(self) -> dict[str, SourceCard]:
+        """Source cards by key (`sources/decp_2022_json`)."""
+        return self._load("sources", SourceCard)
+
+    @cached_property
+    def tables(self) -> dict[str, TableCard]:
+        """Table cards by key (`curated/contracts`), layer by layer.
+
+        In `indicators/` the names in capitals are indicators, the others are tables.
+        """
+        cards: dict[str, TableCard] = {}
+        for folder in ("curated", "facts", "quality"):
+            cards |= self._load(folder, TableCard)
+        return cards | self._load("indicators", TableCard, "[a-z]*.yml")
+
+    @cached_property
+    def indicators(self) -> dict[str, IndicatorCard]:
+        """Indicator cards by id (`SOC-01`)."""
+        loaded = self._load("indicators", IndicatorCard, "[A-Z]*.yml")
+        return {card.id: card for card in loaded.values()}
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """Finding rules by name."""
+        return {row["rule"]: Rule.model_validate(row) for row in self.reference("finding_rules")}
+
+    @cached_property
+    def fields(self) -> dict[str, Field_]:
+        """Fields of a staged register by name, in order."""
+        rows = self.reference("register_fields")
+        return {row["field"]: Field_.model_validate(row) for row in rows}
+
+    def reference(self, name: str) -> list[dict[str, str]]:
+        """A reference table (`assets/references/<name>.csv`) as text."""
+        path = self.assets / "references" / f"{name}.csv"
+        with path.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))
+
+    def sql(self, key: str) -> str:
+        """The SQL of a card."""
+        return (self.assets / f"{key}.sql").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=4)
+def catalogue(assets: Path) -> Catalogue:
+    """The catalogue of an `assets/` folder."""
+    return Catalogue(assets)

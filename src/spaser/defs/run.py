@@ -1,0 +1,281 @@
+"""Runs the job of a scheme in this process: the same graph as the web page's, and no other way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from spaser.cards import Text
+from spaser.defs.assets import Step
+from spaser.defs.automation import JOB
+from spaser.defs.graph import definitions, graph_steps
+from spaser.defs.progress import OnStep, StepEvent
+from spaser.defs.publishing import (
+    remove_leftovers,
+    report_folder,
+    working_folder,
+)
+from spaser.defs.resources import Run, run_of
+from spaser.defs.years import WIDEST, range_tags, scheme_years
+from spaser.errors import InputError
+from spaser.project import Project
+from spaser.scheme import Scheme
+from spaser.warehouse import EngineError, Tables, session, writable
+
+INSTANCE = "SPASER_INSTANCE"
+"""Names the folder of the Dagster history in `dagster.yaml`."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run published.
+
+    years: the years with results. reports: the folder of the report of each year rendered.
+    database: the published tables. as_of: the day that stood for today. warnings: what the checks
+    of severity WARN found, as (table, description, rows).
+    """
+
+    scheme: str
+    years: tuple[int, ...]
+    reports: dict[int, Path]
+    database: Path
+    as_of: date | None
+    warnings: tuple[tuple[str, Text, int], ...]
+
+
+def run_scheme(
+    project: Project,
+    scheme: Scheme,
+    years: Sequence[int] | None = None,
+    as_of: date | None = None,
+    language: str | None = None,
+    out: Path | None = None,
+    on_step: OnStep | None = None,
+) -> RunOutcome:
+    """Execute the job of a scheme and publish.
+
+    Results are computed for every year up to the latest one asked for, so that trends and baselines
+    are there; reports are rendered for the years asked for. A scheme without period has the years
+    found in its registers, and its report is that of the latest.
+
+    Args:
+        project: the installation.
+        scheme: who reports.
+        years: the years to report on; all of the period when not given.
+        as_of: the day that stands for today, else the latest date found.
+        language: language of the report, else the scheme's.
+        out: folder of a trial: report and database go there, tables and history are dropped.
+        on_step: told of each step that starts and ends.
+
+    Raises:
+        InputError: wrong input, a folder that cannot be written, a full disk, a run in progress.
+        Blocked: a blocking check failed; what was published before is whole.
+    """
+    _refuse_unwritable(out or project.root)
+    with _readable_errors(), _place_of(project, scheme, out) as (instance, tables_folder):
+        run = run_of(project, scheme).model_copy(
+            update={
+                "as_of": as_of.isoformat() if as_of else None,
+                "language": language,
+                "out": str(out.resolve()) if out else None,
+                "tables_folder": str(tables_folder) if tables_folder else None,
+            }
+        )
+        return _Execution(project, run, instance, on_step or _silent).publish(years)
+
+
+class _Execution:
+    """One call of `run_scheme`: the job, and the runs of it."""
+
+    def __init__(
+        self, project: Project, run: Run, instance: dg.DagsterInstance, on_step: OnStep
+    ) -> None:
+        self.run = run
+        self.instance = instance
+        self.scheme = run.scheme
+        self.steps = graph_steps(project, self.scheme)
+        self.job = definitions(project, self.scheme, on_step).resolve_job_def(JOB)
+
+    def publish(self, asked: Sequence[int] | None) -> RunOutcome:
+        known = scheme_years(self.scheme)
+        upstream = [step for step in self.steps if _partitions(step) is None]
+        by_year = [step for step in self.steps if _partitions(step) is not None]
+        if known is None:
+            self.execute(upstream, [])
+            upstream = []
+            known = years_found(self.run.tables)
+        results, reports = plan(self.scheme, known, asked)
+        if results == reports:
+            self.execute([*upstream, *by_year], reports)
+        else:
+            self.execute([*upstream, *by_year[:-1]], results)
+            self.execute(by_year[-1:], reports)
+        return self.outcome(results, reports)
+
+    def execute(self, steps: Sequence[Step], years: Sequence[int]) -> None:
+        """One run of the job: some of its steps, on a range of years."""
+        self.job.execute_in_process(
+            run_config={
+                "resources": {"run": {"config": self.run.model_dump()}},
+                "loggers": {"console": {}},
+            },
+            asset_selection=[key for step in steps for key in sorted(step.assets.keys)],
+            tags=range_tags(years),
+            instance=self.instance,
+        )
+
+    def outcome(self, results: Sequence[int], reports: Sequence[int]) -> RunOutcome:
+        with session() as connection:
+            self.run.tables.attach(connection, ["quality.run", "quality.checks"])
+            days = connection.execute("select as_of from quality.run").fetchall()
+            warned = connection.execute(
+                "select table_name, description_fr, description_en, unexpected_count "
+                "from quality.checks where not passed order by table_name, check_name"
+            ).fetchall()
+        return RunOutcome(
+            scheme=self.scheme.name,
+            years=tuple(results),
+            reports={year: report_folder(self.run, reports, year) for year in reports},
+            database=self.run.database,
+            as_of=days[0][0] if days else None,
+            warnings=tuple((table, Text(fr=fr, en=en), rows) for table, fr, en, rows in warned),
+        )
+
+
+def plan(
+    scheme: Scheme, known: Sequence[int], asked: Sequence[int] | None
+) -> tuple[list[int], list[int]]:
+    """The years of the results and the years of the reports.
+
+    Raises:
+        InputError: no year at all, or a year asked for that the scheme does not have.
+    """
+    if not known:
+        raise InputError(
+            "Aucun marché n'a de date de notification lisible : il n'y a aucune année à présenter. "
+            "Complétez les dates dans les registres.",
+            "No contract has a readable notification date: there is no year to report on. "
+            "Fill in the dates in the registers.",
+        )
+    reports = _reported(scheme, known) if asked is None else sorted(set(asked))
+    absent = [str(year) for year in reports if year not in known]
+    if absent:
+        span = f"{min(known)}–{max(known)}"
+        raise InputError(
+            f"Année {', '.join(absent)} hors du schéma « {scheme.name} », qui couvre {span}. "
+            "Choisissez-en une autre avec --year ou changez `period`.",
+            f"Year {', '.join(absent)} is outside the scheme “{scheme.name}”, which covers {span}. "
+            "Choose another with --year or change `period`.",
+        )
+    return list(range(min(known), max(reports) + 1)), list(range(min(reports), max(reports) + 1))
+
+
+def _reported(scheme: Scheme, known: Sequence[int]) -> list[int]:
+    if scheme.period is None:
+        return [max(known)]
+    return [year for year in known if year >= scheme.period.first]
+
+
+def years_found(tables: Tables) -> list[int]:
+    """The years of the contracts, up to the day that stands for today."""
+    with session() as connection:
+        tables.attach(connection, ["facts.contracts", "quality.run"])
+        rows = connection.execute(
+            "select distinct f.year from facts.contracts f, quality.run r "
+            "where f.year <= coalesce(year(r.as_of), f.year) order by f.year"
+        ).fetchall()
+    return [year for (year,) in rows if year in WIDEST]
+
+
+def _partitions(step: Step) -> dg.PartitionsDefinition[str] | None:
+    return step.assets.partitions_def
+
+
+def _silent(event: StepEvent) -> None:
+    """Nobody asked to be told."""
+    del event
+
+
+@contextmanager
+def _place_of(
+    project: Project, scheme: Scheme, out: Path | None
+) -> Iterator[tuple[dg.DagsterInstance, Path | None]]:
+    """The history and the folder of the tables: kept for a scheme, dropped after a trial."""
+    if out is not None:
+        remove_leftovers(out)
+        with working_folder(out) as tables, dg.DagsterInstance.ephemeral() as instance:
+            yield instance, Path(tables)
+        return
+    history = project.root / ".dagster" / scheme.name
+    history.mkdir(parents=True, exist_ok=True)
+    with (
+        _alone(history, scheme),
+        _environment(INSTANCE, str(history.resolve())),
+        dg.DagsterInstance.from_config(str(project.root)) as instance,
+    ):
+        remove_leftovers(project.rendered(scheme.name))
+        remove_leftovers(project.curated(scheme.name))
+        yield instance, None
+
+
+@contextmanager
+def _alone(history: Path, scheme: Scheme) -> Iterator[None]:
+    """One run of a scheme at a time, whichever process it is in."""
+    try:
+        with FileLock(history / "run.lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            f"Une exécution du schéma « {scheme.name} » est en cours. Attendez qu'elle finisse.",
+            f"A run of the scheme “{scheme.name}” is in progress. Wait until it ends.",
+        ) from None
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    if not writable(folder):
+        raise InputError(
+            f"Impossible d'écrire dans {folder}. Choisissez un autre dossier avec --out "
+            "ou changez ses droits.",
+            f"Cannot write in {folder}. Choose another folder with --out or change its rights.",
+        )
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """A disk that refuses is the user's to mend: one message, no traceback."""
+    try:
+        yield
+    except (OSError, EngineError) as error:
+        if not _is_about_the_disk(error):
+            raise
+        told = " ".join(str(error).split())
+        raise InputError(
+            f"Lecture ou écriture impossible : {told}. Vérifiez la place et les droits du disque, "
+            "puis relancez ; le résultat précédent est gardé.",
+            f"Cannot read or write: {told}. Check the disk's space and rights, then run again; "
+            "the previous result is kept.",
+        ) from error
+
+
+def _is_about_the_disk(error: Exception) -> bool:
+    return isinstance(error, OSError) or type(error).__name__ == "IOException"

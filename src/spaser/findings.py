@@ -1,0 +1,125 @@
+"""How a finding is written: `quality.findings` and `quality.balances`.
+
+A step states what it found as rows of `(rule, source_file, source_pointer, table_name, key, field,
+value, detail)`; severity, messages and what to do come from the rule's row in
+`assets/references/finding_rules.csv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+
+import pyarrow as pa
+
+from spaser.cards import Catalogue
+from spaser.warehouse import Connection, Tables
+
+RAW_COLUMNS = (
+    "rule",
+    "source_file",
+    "source_pointer",
+    "table_name",
+    "key",
+    "field",
+    "value",
+    "detail",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at, before its messages are written."""
+
+    rule: str
+    source_file: str | None = None
+    source_pointer: str | None = None
+    table_name: str | None = None
+    key: str | None = None
+    field: str | None = None
+    value: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One step: records_in = kept + merged + rejected."""
+
+    step: str
+    records_in: int
+    kept: int
+    merged: int
+    rejected: int
+
+    @property
+    def closes(self) -> bool:
+        """Whether nothing was lost."""
+        return self.records_in == self.kept + self.merged + self.rejected
+
+
+def findings_table(findings: Iterable[Finding]) -> pa.Table:
+    """Findings as an Arrow table of the raw columns."""
+    rows = [astuple(finding) for finding in findings]
+    names = [field.name for field in fields(Finding)]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return pa.table(
+        {
+            name: pa.array(list(column), pa.string())
+            for name, column in zip(names, columns, strict=True)
+        }
+    )
+
+
+def write_findings(
+    connection: Connection, catalogue: Catalogue, tables: Tables, step: str, raw_query: str
+) -> int:
+    """Write the part `step` of `quality.findings` from a query that gives the raw columns.
+
+    Raises:
+        ValueError: a finding names a rule that has no row (a fault of ours).
+    """
+    rules = pa.Table.from_pylist([rule.model_dump() for rule in catalogue.rules.values()])
+    connection.register("finding_rules", rules)
+    connection.execute(f"create or replace temp table raw_findings as {raw_query}")
+    orphans = connection.execute(
+        "select distinct rule from raw_findings anti join finding_rules using (rule) order by rule"
+    ).fetchall()
+    if orphans:
+        msg = f"finding rules without a row: {[rule for (rule,) in orphans]}"
+        raise ValueError(msg)
+    return tables.write(connection, "quality.findings", _FINDINGS_SQL, part=step)
+
+
+def _filled(template: str) -> str:
+    text = template
+    for name in ("value", "field", "key", "detail"):
+        text = f"replace({text}, '{{{name}}}', coalesce({name}, '—'))"
+    return text
+
+
+_FINDINGS_SQL = f"""
+select md5(concat_ws(chr(31), rule, source_file, source_pointer, table_name, key, field, value,
+                     detail)) as finding_id,
+       severity, rule, source_file, source_pointer, table_name, key, field, value, detail,
+       {_filled('message_fr')} as message_fr, {_filled('message_en')} as message_en,
+       action_fr as action, action_en
+from raw_findings join finding_rules using (rule)
+order by severity, rule, source_file, source_pointer, key, field, value, finding_id
+"""
+
+
+def write_balances(
+    connection: Connection, tables: Tables, part: str, balances: Sequence[Balance]
+) -> None:
+    """Write one part of `quality.balances`."""
+    rows = pa.Table.from_pylist(
+        [vars(balance) for balance in balances],
+        schema=pa.schema(
+            [
+                ("step", pa.string()),
+                *((name, pa.int64()) for name in ("records_in", "kept", "merged", "rejected")),
+            ]
+        ),
+    )
+    connection.register("balance_rows", rows)
+    tables.write(connection, "quality.balances", "select * from balance_rows order by step", part)

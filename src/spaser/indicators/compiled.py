@@ -1,0 +1,396 @@
+"""Cards → one portable SQL text per year.
+
+Every unit has three-valued states: `t`, `f` or `u` (unknown) for its membership (population,
+floor, maxima) and for what each card asks (`met`). Membership states are group keys, met states
+are counters. The finest group-by comes first, then the join with the small table of scopes, then
+the roll-up; unpivoting and division are done outside the engine (`results`). All additive measures
+of the cards of one fact table are in this one scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from spaser.cards import IndicatorCard, Method, TableCard
+from spaser.indicators import predicates
+
+SCOPES = ("all", "floor", "all_no_maxima", "floor_no_maxima")
+STATES = ("t", "f", "u")
+ALL = "*"
+UNKNOWN_MEMBER = "unknown"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One method of one card weighed one way: a group of counters in the scan.
+
+    `true_weight`, `false_weight` and `unknown_weight` are SQL expressions of a unit; a unit whose
+    true weight is null has no usable weight: it is excluded.
+    """
+
+    card: IndicatorCard
+    method: Method
+    measure: str
+    name: str
+    population: str
+    met: str
+    true_weight: str
+    false_weight: str
+    unknown_weight: str
+    can_exclude: bool
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units in which this measure is printed."""
+        return tuple(r.unit for r in self.method.results if r.measure == self.measure)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The cards of one fact table, ready to run."""
+
+    fact: TableCard
+    measured: tuple[Measured, ...]
+    medians: tuple[Measured, ...]
+    dimensions: tuple[str, ...]
+    populations: tuple[str, ...]
+    mets: tuple[str, ...]
+
+
+def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
+    """Parse and check every predicate, and lay out the counters.
+
+    Raises:
+        InputError: a predicate that is no pure boolean expression over the fact table.
+    """
+    additive: list[Measured] = []
+    medians: list[Measured] = []
+    populations: dict[str, str] = {}
+    mets: dict[str, str] = {}
+    dimensions: dict[str, None] = {}
+    for card in sorted(cards, key=lambda card: card.id):
+        dimensions |= dict.fromkeys(card.dimensions)
+        for method in card.methods:
+            population = predicates.predicate(card, fact, method.population or card.population)
+            population_name = populations.setdefault(population, f"population_{len(populations)}")
+            met = _met(card, fact, method)
+            met_name = mets.setdefault(met, f"met_{len(mets)}")
+            for measure in dict.fromkeys(result.measure for result in method.results):
+                target = medians if method.kind == "median" else additive
+                true, false, unknown = _weights(card, fact, method, measure)
+                target.append(
+                    Measured(
+                        card,
+                        method,
+                        measure,
+                        f"m{len(additive) + len(medians)}",
+                        population_name,
+                        met_name,
+                        true,
+                        false,
+                        unknown,
+                        can_exclude=measure == "value",
+                    )
+                )
+    return Compiled(
+        fact, tuple(additive), tuple(medians), tuple(dimensions), tuple(populations), tuple(mets)
+    )
+
+
+def _met(card: IndicatorCard, fact: TableCard, method: Method) -> str:
+    """What makes a unit true, false or unknown; means and medians know a unit that has a number."""
+    if method.of is not None:
+        column = predicates.measure(card, fact, method.of)
+        return f"CASE WHEN NOT {column} IS NULL THEN TRUE END"
+    if method.part is not None and method.whole is not None:
+        part = predicates.measure(card, fact, method.part)
+        whole = predicates.measure(card, fact, method.whole)
+        return f"CASE WHEN NOT {part} IS NULL AND NOT {whole} IS NULL THEN TRUE END"
+    return predicates.predicate(card, fact, method.met)
+
+
+def _weights(
+    card: IndicatorCard, fact: TableCard, method: Method, measure: str
+) -> tuple[str, str, str]:
+    """Weight of a unit when true, when false, when unknown."""
+    if method.of is not None:
+        return predicates.measure(card, fact, method.of), "1", "1"
+    if method.part is not None and method.whole is not None:
+        part = predicates.measure(card, fact, method.part)
+        whole = predicates.measure(card, fact, method.whole)
+        return part, f"{whole} - {part}", whole
+    if measure == "value":
+        weight = predicates.measure(card, fact, card.value_weight)
+        return weight, weight, weight
+    return "1", "1", "1"
+
+
+def _state(expression: str) -> str:
+    return f"CASE WHEN {expression} THEN 't' WHEN NOT ({expression}) THEN 'f' ELSE 'u' END"
+
+
+def units_sql(compiled: Compiled, year: int, extra: Sequence[str] = ()) -> str:
+    """The units of a year with their states and weights (a common table expression's body)."""
+    weights = dict.fromkeys(
+        weight
+        for measured in (*compiled.measured, *compiled.medians)
+        for weight in (measured.true_weight, measured.false_weight, measured.unknown_weight)
+        if weight != "1"
+    )
+    columns = dict.fromkeys(
+        column for weight in weights for column in weight.split(" - ")
+    )
+    lines = [
+        *extra,
+        "buyer_id",
+        *(
+            f"coalesce(cast({name} as varchar), '{UNKNOWN_MEMBER}') as {name}"
+            for name in compiled.dimensions
+        ),
+        f"{_state('at_floor')} as floor_state",
+        f"{_state('is_maximum')} as maxima_state",
+        *(f"{_state(text)} as population_{n}" for n, text in enumerate(compiled.populations)),
+        *(f"{_state(text)} as met_{n}" for n, text in enumerate(compiled.mets)),
+        *columns,
+    ]
+    table = compiled.fact.table.replace(".", "_")
+    return f"select {', '.join(lines)}\nfrom {table}\nwhere year = {year}"
+
+
+SCOPES_SQL = """
+select 'all' as scope, f.state as floor_state, m.state as maxima_state, 't' as membership
+from states f cross join states m
+union all
+select 'floor', f.state, m.state, f.state
+from states f cross join states m where f.state <> 'f'
+union all
+select 'all_no_maxima', f.state, m.state, case when m.state = 'f' then 't' else 'u' end
+from states f cross join states m where m.state <> 't'
+union all
+select 'floor_no_maxima', f.state, m.state,
+    case when f.state = 't' and m.state = 'f' then 't' else 'u' end
+from states f cross join states m where f.state <> 'f' and m.state <> 't'
+"""
+"""Which units a scope holds: by the state of the floor and of the maxima; `f` rows are left out."""
+
+_STATES_SQL = "select 't' as state union all select 'f' union all select 'u'"
+
+
+def counter_names(measured: Measured) -> list[str]:
+    """The columns of a measure in the scan: `_t`, `_f`, `_u` of members, `_mt`, `_mf`, `_mu` of
+    units that may be members, `_x` of excluded units."""
+    names = [f"{measured.name}_{state}" for state in (*STATES, "mt", "mf", "mu")]
+    return [*names, f"{measured.name}_x"] if measured.can_exclude else names
+
+
+def _finest_counters(measured: Measured) -> list[str]:
+    """Sums of weight by met state, inside the finest group."""
+    met, name = measured.met, measured.name
+    weights = (measured.true_weight, measured.false_weight, measured.unknown_weight)
+    # A mean or a ratio knows both its parts of a unit, or neither.
+    states = ("t", "t", "u") if measured.method.kind in {"mean", "ratio"} else STATES
+    counters = [
+        f"sum(case when {met} = '{state}' then {weight} else 0 end) as {name}_{counter}"
+        for counter, state, weight in zip(STATES, states, weights, strict=True)
+    ]
+    if measured.can_exclude:
+        counters.append(
+            f"sum(case when {measured.true_weight} is null then 1 else 0 end) as {name}_x"
+        )
+    return counters
+
+
+def _rolled_counters(measured: Measured) -> list[str]:
+    """Members' counters (`n1_t`) and those of units that may be members (`n1_mt`)."""
+    certain = f"membership = 't' and {measured.population} = 't'"
+    possible = f"{measured.population} <> 'f' and (membership = 'u' or {measured.population} = 'u')"
+    counters: list[str] = []
+    for state in STATES:
+        column = f"{measured.name}_{state}"
+        counters.append(f"sum(case when {certain} then {column} else 0 end) as {column}")
+        counters.append(
+            f"sum(case when {possible} then {column} else 0 end) as {measured.name}_m{state}"
+        )
+    if measured.can_exclude:
+        column = f"{measured.name}_x"
+        kept = f"{measured.population} <> 'f'"
+        counters.append(f"sum(case when {kept} then {column} else 0 end) as {column}")
+    return counters
+
+
+def _grouping_sets(compiled: Compiled, buyer_dimensions: bool) -> list[tuple[str, ...]]:
+    sets: list[tuple[str, ...]] = [("scope",), ("scope", "buyer_id")]
+    for name in compiled.dimensions:
+        sets.append(("scope", name))
+        if buyer_dimensions:
+            sets.append(("scope", "buyer_id", name))
+    return sets
+
+
+def scan_sql(compiled: Compiled, year: int, buyer_dimensions: bool) -> str:
+    """One scan of a year: a row per scope, buyer and dimension member, a column per counter."""
+    keys = ["buyer_id", *compiled.dimensions, "floor_state", "maxima_state"]
+    keys += [f"population_{n}" for n in range(len(compiled.populations))]
+    finest = [counter for m in compiled.measured for counter in _finest_counters(m)]
+    rolled = [counter for m in compiled.measured for counter in _rolled_counters(m)]
+    groups = _grouping_sets(compiled, buyer_dimensions)
+    sets = ",\n    ".join(f"({', '.join(names)})" for names in groups)
+    dimension = " ".join(
+        f"when grouping({name}) = 0 then '{name}'" for name in compiled.dimensions
+    )
+    member = " ".join(f"when grouping({name}) = 0 then {name}" for name in compiled.dimensions)
+    # `where population is possible` keeps the finest groups few: units out of every population
+    # would only carry zeros.
+    possible = " or ".join(f"population_{n} <> 'f'" for n in range(len(compiled.populations)))
+    return f"""with states as ({_STATES_SQL}),
+scopes as ({SCOPES_SQL}),
+units as (
+{units_sql(compiled, year)}
+),
+finest as (
+select {', '.join(keys)},
+    {(',' + chr(10) + '    ').join(finest)}
+from units where {possible}
+group by {', '.join(keys)}
+),
+scoped as (
+select s.scope, s.membership, finest.*
+from finest join scopes s
+    on s.floor_state = finest.floor_state and s.maxima_state = finest.maxima_state
+)
+select scope,
+    case when grouping(buyer_id) = 0 then buyer_id else '{ALL}' end as buyer_id,
+    case {dimension} else '{ALL}' end as dimension,
+    case {member} else '{ALL}' end as member,
+    {(',' + chr(10) + '    ').join(rolled)}
+from scoped
+group by grouping sets (
+    {sets}
+)"""
+
+
+def median_sql(compiled: Compiled, median: Measured, year: int, buyer_dimensions: bool) -> str:
+    """Exact medians by cumulative counts: values and their numbers first, then the two middles.
+
+    A row per scope, buyer and dimension member: `known`, `unknown`, `low_middle`, `high_middle`.
+    """
+    value = median.true_weight
+    groups = [(ALL, ALL, ALL), ("buyer_id", ALL, ALL)]
+    for name in compiled.dimensions:
+        groups.append((ALL, name, name))
+        if buyer_dimensions:
+            groups.append(("buyer_id", name, name))
+    selects = []
+    for buyer, dimension, member in groups:
+        buyer_sql = f"'{ALL}'" if buyer == ALL else buyer
+        member_sql = f"'{ALL}'" if member == ALL else member
+        selects.append(
+            f"select scope, {buyer_sql} as buyer_id, '{dimension}' as dimension,"
+            f" {member_sql} as member, known, {value} as x from scoped"
+        )
+    certain = f"s.membership = 't' and units.{median.population} = 't'"
+    return f"""with states as ({_STATES_SQL}),
+scopes as ({SCOPES_SQL}),
+units as (
+{units_sql(compiled, year)}
+),
+scoped as (
+select s.scope, case when {certain} and {median.met} = 't' then 't' else 'u' end as known, units.*
+from units join scopes s
+    on s.floor_state = units.floor_state and s.maxima_state = units.maxima_state
+where units.{median.population} <> 'f'
+),
+valued as (
+{' union all '.join(selects)}
+),
+counted as (
+select scope, buyer_id, dimension, member, known, x, count(*) as n
+from valued group by scope, buyer_id, dimension, member, known, x
+),
+totals as (
+select scope, buyer_id, dimension, member,
+    sum(case when known = 't' then n else 0 end) as known,
+    sum(case when known = 'u' then n else 0 end) as unknown
+from counted group by scope, buyer_id, dimension, member
+),
+cumulated as (
+select scope, buyer_id, dimension, member, x, n,
+    sum(n) over (partition by scope, buyer_id, dimension, member order by x) as reached
+from counted where known = 't'
+)
+select t.scope, t.buyer_id, t.dimension, t.member, t.known, t.unknown,
+    min(case when 2 * c.reached >= t.known then c.x end) as low_middle,
+    min(case when 2 * c.reached > t.known then c.x end) as high_middle
+from totals t left join cumulated c
+    on c.scope = t.scope and c.buyer_id = t.buyer_id
+    and c.dimension = t.dimension and c.member = t.member
+group by t.scope, t.buyer_id, t.dimension, t.member, t.known, t.unknown"""
+
+
+def evidence_sql(
+    compiled: Compiled, year: int, chosen: Sequence[Measured] | None = None
+) -> str:
+    """The units behind every figure of a year, with their role, weight and reason."""
+    selects = [
+        select
+        for measured in (chosen or (*compiled.measured, *compiled.medians))
+        for select in _evidence_selects(measured, year)
+    ]
+    return f"""with states as ({_STATES_SQL}),
+scopes as ({SCOPES_SQL}),
+units as (
+{units_sql(compiled, year, extra=("uid", "amount_exclusion_reason"))}
+),
+scoped as (
+select s.scope, s.membership, units.*
+from units join scopes s
+    on s.floor_state = units.floor_state and s.maxima_state = units.maxima_state
+)
+{' union all '.join(selects)}"""
+
+
+def _evidence_selects(measured: Measured, year: int) -> list[str]:
+    certain = f"membership = 't' and {measured.population} = 't'"
+    usable = f"{measured.true_weight} is not null"
+    met = measured.met
+    if measured.method.kind == "ratio":
+        # A unit's filled part is in the numerator, the rest in the denominator only.
+        parts = (
+            (f"{certain} and {met} = 't'", "'numerator'", measured.true_weight, "null"),
+            (f"{certain} and {met} = 't'", "'denominator_only'", measured.false_weight, "null"),
+            (f"not ({certain} and {met} = 't')", "'unknown'", measured.unknown_weight, _reason(certain, met)),
+        )
+        return [_evidence_select(measured, year, *part) for part in parts]
+    role = (
+        f"case when not ({usable}) and {'true' if measured.can_exclude else 'false'} then 'excluded' "
+        f"when {certain} and {met} = 't' then 'numerator' "
+        f"when {certain} and {met} = 'f' then 'denominator_only' else 'unknown' end"
+    )
+    weight = measured.true_weight
+    reason = (
+        f"case when not ({usable}) and {'true' if measured.can_exclude else 'false'} "
+        f"then coalesce(amount_exclusion_reason, 'missing') else {_reason(certain, met)} end"
+    )
+    return [_evidence_select(measured, year, "true", role, weight, reason)]
+
+
+def _reason(certain: str, met: str) -> str:
+    return (
+        f"case when {certain} and {met} = 'u' then 'met_unknown' "
+        f"when not ({certain}) and {met} = 't' then 'membership_unknown_met' "
+        f"when not ({certain}) and {met} = 'f' then 'membership_unknown_not_met' "
+        f"when not ({certain}) then 'membership_unknown_met_unknown' end"
+    )
+
+
+def _evidence_select(
+    measured: Measured, year: int, where: str, role: str, weight: str, reason: str
+) -> str:
+    card, method = measured.card, measured.method
+    return (
+        f"select '{card.id}' as code, '{method.name}' as method, scope, '{measured.measure}' as measure, "
+        f"{year} as year, buyer_id, uid as unit_id, {role} as role, "
+        f"cast({weight} as decimal(18,2)) as weight, {reason} as reason "
+        f"from scoped where {measured.population} <> 'f' and {where}"
+    )

@@ -1,0 +1,142 @@
+"""Computes the results of one year and the evidence behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from spaser.cards import Catalogue, IndicatorCard, TableCard
+from spaser.indicators.compiled import (
+    Compiled,
+    compile_cards,
+    evidence_sql,
+    median_sql,
+    scan_sql,
+)
+from spaser.indicators.results import results_sql
+from spaser.scheme import Scheme
+from spaser.warehouse import Connection, DuckDBEngine, Engine, Tables, literal, session
+
+FACT_TABLE = "facts.contracts"
+
+
+def years_found(tables: Tables) -> list[int]:
+    """The years in which contracts were notified, in order."""
+    with session() as connection:
+        tables.attach(connection, [FACT_TABLE])
+        rows = connection.execute(
+            f"select distinct year from {FACT_TABLE} where year is not null order by year"
+        ).fetchall()
+    return [year for (year,) in rows]
+
+
+def compute(
+    tables: Tables,
+    catalogue: Catalogue,
+    scheme: Scheme,
+    year: int,
+    *,
+    axes: Iterable[str] | None = None,
+    with_evidence: bool = True,
+) -> int:
+    """Write the part of a year of `indicators.results` and `indicators.evidence`.
+
+    Args:
+        tables: where `facts.contracts` is and the results go.
+        catalogue: the cards.
+        scheme: whose buyers, floor and name the rows carry.
+        year: year of first notification.
+        axes: compute only the cards of these axes; the rows of the others are kept as they are.
+        with_evidence: also write the units behind every figure.
+
+    Returns:
+        The number of result rows.
+    """
+    chosen = None if axes is None else set(axes)
+    cards = [c for c in catalogue.indicators.values() if chosen is None or c.axis in chosen]
+    part = f"year={year}"
+    with session() as connection:
+        engine = prepare(connection, tables)
+        register_buyers(connection, tables)
+        compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
+        rows = result_rows(connection, engine, compiled, scheme, year)
+        kept = _rows_of_other_axes(tables, "indicators.results", part, cards)
+        written = tables.write(connection, "indicators.results", rows + kept, part)
+        if with_evidence:
+            query = evidence_rows(engine, compiled, scheme, year)
+            connection.register("evidence_rows", query)
+            kept = _rows_of_other_axes(tables, "indicators.evidence", part, cards)
+            tables.write(connection, "indicators.evidence", f"select * from evidence_rows{kept}", part)
+    return written
+
+
+def _rows_of_other_axes(
+    tables: Tables, table: str, part: str, cards: Sequence[IndicatorCard]
+) -> str:
+    """The rows of a year that these cards do not compute, to keep beside the new ones."""
+    path = tables.folder(table) / f"{part}.parquet"
+    if not path.is_file():
+        return ""
+    codes = ", ".join(literal(card.id) for card in cards)
+    return f" union all by name select * from read_parquet({literal(path.as_posix())}) where code not in ({codes})"
+
+
+def prepare(connection: Connection, tables: Tables) -> Engine:
+    """An engine that knows the fact table."""
+    engine = DuckDBEngine(connection)
+    engine.register(FACT_TABLE.replace(".", "_"), f"{tables.folder(FACT_TABLE).as_posix()}/*.parquet")
+    return engine
+
+
+def register_buyers(connection: Connection, tables: Tables) -> None:
+    """Create `scheme_buyers`: the buyers for which rows exist even when empty."""
+    tables.attach(connection, ["curated.buyers"])
+    connection.execute(
+        """create or replace temp table scheme_buyers as
+        select buyer_id from curated.buyers
+        where in_scheme and (named_in_scheme or buyer_id in (
+            select buyer_id from facts_contracts))"""
+    )
+
+
+def result_rows(
+    connection: Connection, engine: Engine, compiled: Compiled, scheme: Scheme, year: int
+) -> str:
+    """The query of the result rows of a year (parenthesised); the scan has run."""
+    buyer_dimensions = scheme.buyers != "all"
+    scan = engine.query(scan_sql(compiled, year, buyer_dimensions))
+    medians: dict[str, pa.Table] = {
+        median.name: engine.query(median_sql(compiled, median, year, buyer_dimensions))
+        for median in compiled.medians
+    }
+    return f"({results_sql(connection, compiled, scan, medians, scheme.name, year)})"
+
+
+def evidence_rows(
+    engine: Engine,
+    compiled: Compiled,
+    scheme: Scheme,
+    year: int,
+    codes: Iterable[str] | None = None,
+) -> pa.Table:
+    """The rows of `indicators.evidence` of a year, for all cards or those named."""
+    chosen = None
+    if codes is not None:
+        wanted = set(codes)
+        chosen = [m for m in (*compiled.measured, *compiled.medians) if m.card.id in wanted]
+    query = evidence_sql(compiled, year, chosen)
+    return engine.query(
+        f"select {literal(scheme.name)} as scheme, e.* from ({query}) e "
+        "order by code, method, scope, measure, unit_id, role"
+    )
+
+
+def compile_for(
+    catalogue: Catalogue, codes: Iterable[str] | None = None
+) -> tuple[TableCard, Compiled]:
+    """The fact card and the compiled cards, all or those named."""
+    fact = catalogue.tables[FACT_TABLE.replace(".", "/")]
+    wanted = None if codes is None else set(codes)
+    cards = [c for c in catalogue.indicators.values() if wanted is None or c.id in wanted]
+    return fact, compile_cards(cards, fact)

@@ -1,0 +1,120 @@
+"""Predicates of cards: parsed and checked before anything runs; what runs is the parsed tree."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+from spaser.cards import IndicatorCard, TableCard
+from spaser.errors import InputError
+
+_ALLOWED: tuple[type[exp.Expression], ...] = (
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Paren,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Neg,
+)
+_BOOLEAN: tuple[type[exp.Expression], ...] = (
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Boolean,
+)
+
+
+def predicate(card: IndicatorCard, fact: TableCard, text: str) -> str:
+    """The portable SQL of a boolean expression over the columns of a fact table.
+
+    Raises:
+        InputError: not one pure boolean expression over known columns.
+    """
+    tree = _checked(card, fact, text)
+    core = tree.unnest()
+    is_boolean_column = isinstance(core, exp.Column) and (
+        fact.columns[core.name].type.upper() == "BOOLEAN"
+    )
+    if not isinstance(core, _BOOLEAN) and not is_boolean_column:
+        raise _refused(card, text, "ce n'est pas une condition vraie ou fausse", "it is no condition")
+    return tree.sql(dialect="postgres")
+
+
+def measure(card: IndicatorCard, fact: TableCard, text: str) -> str:
+    """The portable SQL of a column that is weighed or averaged.
+
+    Raises:
+        InputError: not the name of a column of the fact table.
+    """
+    tree = _checked(card, fact, text)
+    if not isinstance(tree, exp.Column):
+        raise _refused(card, text, "un nom de colonne est attendu", "a column name is expected")
+    return tree.sql(dialect="postgres")
+
+
+def _checked(card: IndicatorCard, fact: TableCard, text: str) -> exp.Expression:
+    try:
+        trees = _parsed(text)
+    except ParseError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise _refused(card, text, f"SQL illisible ({reason})", f"unreadable SQL ({reason})") from None
+    if len(trees) != 1 or trees[0] is None:
+        raise _refused(card, text, "une seule expression est attendue", "one expression is expected")
+    tree = trees[0]
+    for node in tree.walk():
+        if not isinstance(node, _ALLOWED) or node.args.get("query") is not None:
+            name = type(node).__name__
+            raise _refused(card, text, f"« {name} » n'est pas permis", f"“{name}” is not allowed")
+        if isinstance(node, exp.Column):
+            _check_column(card, fact, text, node)
+    return tree
+
+
+def _check_column(card: IndicatorCard, fact: TableCard, text: str, column: exp.Column) -> None:
+    if column.name not in fact.columns or column.table:
+        name = column.sql()
+        raise _refused(
+            card,
+            text,
+            f"la colonne « {name} » n'existe pas dans {fact.table}",
+            f"column “{name}” does not exist in {fact.table}",
+        )
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> list[exp.Expression | None]:
+    return sqlglot.parse(text, dialect="postgres")
+
+
+def _refused(card: IndicatorCard, text: str, fr: str, en: str) -> InputError:
+    return InputError(
+        f"assets/{card.key}.yml : l'expression « {text} » est refusée : {fr}. "
+        "Écrivez une seule condition sur les colonnes de la table de faits.",
+        f"assets/{card.key}.yml: the expression “{text}” is refused: {en}. "
+        "Write one condition over the columns of the fact table.",
+    )

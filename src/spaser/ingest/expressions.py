@@ -1,0 +1,281 @@
+"""Source card → the SQL of one staged row. Text in, text out: no cleaning, no typing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spaser.cards import Catalogue, SourceCard
+from spaser.ingest.recognise import alternatives, folded, mapped_names
+from spaser.warehouse import literal
+
+LITERAL_KINDS = frozenset({"amount", "share", "integer", "json"})
+"""Kinds kept exactly as written: an engine prints the number 35000.10 as 35000.1."""
+
+Paths = Mapping[str, str | tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one file is read: the `from` clause, and the SQL of what every staged row has."""
+
+    relation: str
+    position: str
+    pointer: str
+    kind: str
+    fields: Mapping[str, str]
+    other: str
+    unknown: tuple[str, ...] = ()
+
+
+def select(reading: Reading, constants: Mapping[str, str], names: Sequence[str]) -> str:
+    """The staged row of `reading`: provenance, every register field in order, the rest."""
+    head = [f"{literal(value)} as {name}" for name, value in constants.items()]
+    head += [
+        f"{reading.pointer} as source_pointer",
+        f"{reading.position} as position",
+        f"{reading.kind} as record_kind",
+    ]
+    columns = [f"{reading.fields.get(name, 'null::varchar')} as {name}" for name in names]
+    listed = ",\n  ".join([*head, *columns, f"{reading.other} as other_fields"])
+    return f"select {listed}\nfrom {reading.relation}"
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+def literal_keys(card: SourceCard, catalogue: Catalogue) -> tuple[str, ...]:
+    """Top-level keys whose text is wanted exactly as written."""
+    keys: dict[str, None] = {}
+    for fields in (card.fields, card.concession_fields):
+        for name, path in fields.items():
+            if catalogue.fields[name].kind in LITERAL_KINDS:
+                keys |= dict.fromkeys(key for key in alternatives(path) if "/" not in key)
+    return tuple(keys)
+
+
+def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Reading:
+    """Reads rows `(position, json, pointer, kind, l0…)`, see `records.batch_schema`."""
+    contract: Paths = card.fields
+    concession: Paths = {**card.fields, **card.concession_fields}
+    paths = sorted({path for fields in (contract, concession) for path in _flat(fields)})
+    parents = sorted({path.split("/")[0] for path in paths if "/" in path})
+    fetched = [*paths, *(parent for parent in parents if parent not in paths), "_type", "nature"]
+    place = {path: f"x[{number}]" for number, path in reversed([*enumerate(fetched, start=1)])}
+    exact = {key: f"l{number}" for number, key in enumerate(literal_keys(card, catalogue))}
+
+    def value(path: str) -> str:
+        return f"coalesce({exact[path]}, {place[path]})" if path in exact else place[path]
+
+    pointers = ", ".join(literal(f"/{path}") for path in fetched)
+    kind = (
+        "coalesce(kind, case "
+        f"when {place['_type']} is not null then "
+        f"if({place['_type']} ilike '%concession%', 'concession', 'contract') "
+        f"when {_parent(place, 'acheteur')} is not null then 'contract' "
+        f"when {_parent(place, 'autoriteConcedante')} is not null then 'concession' "
+        f"when {place['nature']} ilike 'concession%' then 'concession' else 'contract' end)"
+    )
+    inner = (
+        f"(select *, {kind} as record_kind from "
+        f"(select *, json_extract_string(json, [{pointers}]) as x from {relation}))"
+    )
+    names = dict.fromkeys([*contract, *concession])
+    fields = {
+        name: _by_kind(
+            _first([value(path) for path in alternatives(contract.get(name, ()))]),
+            _first([value(path) for path in alternatives(concession.get(name, ()))]),
+        )
+        for name in names
+    }
+    other = _by_kind(
+        _json_rest(contract, place),
+        _json_rest(concession, place),
+    )
+    return Reading(inner, "position", "pointer", "record_kind", fields, other)
+
+
+def _parent(place: Mapping[str, str], name: str) -> str:
+    return place.get(name, "null")
+
+
+def _flat(fields: Paths) -> list[str]:
+    return [path for paths in fields.values() for path in alternatives(paths)]
+
+
+def _by_kind(contract: str, concession: str) -> str:
+    if contract == concession:
+        return contract
+    return f"case record_kind when 'concession' then {concession} else {contract} end"
+
+
+def _first(values: Sequence[str]) -> str:
+    """The first filled value; failing that the first that is there, even blank."""
+    if not values:
+        return "null::varchar"
+    if len(values) == 1:
+        return values[0]
+    filled = [f"nullif(trim({value}), '')" for value in values]
+    present = ", ".join(values)
+    chosen = " ".join(
+        f"when {test} is not null then {value}" for test, value in zip(filled, values, strict=True)
+    )
+    return f"case {chosen} else coalesce({present}) end"
+
+
+def _json_rest(fields: Paths, place: Mapping[str, str]) -> str:
+    """An object of the keys that no field reads, at the top and inside opened objects."""
+    known = sorted({path.split("/")[0] for path in _flat(fields)})
+    inside: dict[str, list[str]] = {}
+    for path in _flat(fields):
+        if "/" in path:
+            parent, child = path.split("/", 1)
+            inside.setdefault(parent, []).append(child)
+    parts = [
+        f"list_filter(json_keys(json), lambda k: not list_contains({_strings(known)}, k))"
+    ]
+    for parent, children in sorted(inside.items()):
+        if parent in _flat(fields):
+            continue  # read as a whole too
+        text = place[parent]
+        parts.append(
+            f"case when {text} is null then [] "
+            f"when not (starts_with({text}, '{{') and json_valid({text})) then [{literal(parent)}] "
+            f"else list_transform(list_filter(json_keys({text}), "
+            f"lambda k: not list_contains({_strings(sorted(children))}, k)), "
+            f"lambda k: {literal(parent + '/')} || k) end"
+        )
+    found = " || ".join(f"({part})" for part in parts)
+    top = sorted(inside)
+    return (
+        f"nullif('{{' || array_to_string(list_transform({found}, lambda k: "
+        f"to_json(k)::varchar || ':' || json_extract(json, {_pointer_of('k', top)})::varchar"
+        "), ',') || '}', '{}')"
+    )
+
+
+def _pointer_of(key: str, parents: Sequence[str]) -> str:
+    """The JSON pointer of a top-level key, or of `parent/key` for the objects that are opened."""
+    escaped = f"replace({key}, '~', '~0')"
+    if not parents:
+        return f"'/' || replace({escaped}, '/', '~1')"
+    inside = " or ".join(f"starts_with({key}, {literal(parent + '/')})" for parent in parents)
+    return f"'/' || if({inside}, {escaped}, replace({escaped}, '/', '~1'))"
+
+
+def _strings(values: Sequence[str]) -> str:
+    return "[" + ", ".join(literal(value) for value in values) + "]"
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def table_fields(
+    card: SourceCard, columns: Mapping[str, str]
+) -> tuple[dict[str, str], str, tuple[str, ...]]:
+    """Fields, rest and unknown columns of a table.
+
+    Args:
+        card: the source.
+        columns: header name → SQL of the cell, in the order of the file.
+    """
+    exact = dict(columns)
+    loose = {folded(name): cell for name, cell in reversed(columns.items())}
+
+    def cell(name: str) -> str | None:
+        return exact.get(name) or loose.get(folded(name))
+
+    used: set[str] = set()
+
+    def cells(names: Sequence[str]) -> list[str]:
+        found = [sql for name in names if (sql := cell(name)) is not None]
+        used.update(found)
+        return list(dict.fromkeys(found))
+
+    fields: dict[str, str] = {}
+    for name in dict.fromkeys([*card.fields, *card.lists]):
+        values = []
+        groups = [
+            group
+            for described in card.lists.get(name, ())
+            if (group := _group_cells(described, cells))
+        ]
+        if groups:
+            values.append(_list_of(groups, card.absent))
+        values += cells(alternatives(card.fields.get(name, ())))
+        if values:
+            fields[name] = _first(values)
+    rest = {name: sql for name, sql in columns.items() if sql not in used}
+    known = {folded(name) for name in (*card.ignored, *mapped_names(card))}
+    unknown = tuple(name for name in rest if folded(name) not in known)
+    return fields, _table_rest(rest), unknown
+
+
+def _group_cells(
+    described: Mapping[str, str | tuple[str, ...]], cells: Callable[[Sequence[str]], list[str]]
+) -> dict[str, str]:
+    """The cells of a group that the file has."""
+    found = {key: cells(alternatives(columns)) for key, columns in described.items()}
+    return {key: _first(values) for key, values in found.items() if values}
+
+
+def _table_rest(cells: Mapping[str, str]) -> str:
+    """An object of the filled cells that no field reads."""
+    if not cells:
+        return "null::varchar"
+    pairs = ", ".join(
+        f"{literal(_json_string(name))} || ':' || to_json({cell})::varchar"
+        for name, cell in cells.items()
+    )
+    return f"nullif('{{' || array_to_string([{pairs}], ',') || '}}', '{{}}')"
+
+
+def _json_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _list_of(groups: Sequence[Mapping[str, str]], absent: Sequence[str]) -> str:
+    """JSON text of the groups of cells that say something; null when none does."""
+    items = ", ".join(_group(group, absent) for group in groups)
+    return f"nullif(to_json(list_filter([{items}], lambda g: g is not null))::varchar, '[]')"
+
+
+def _group(cells: Mapping[str, str], absent: Sequence[str]) -> str:
+    tree: dict[str, Any] = {}
+    for path, cell in cells.items():
+        node = tree
+        *parents, leaf = path.split("/")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = cell
+    return _object(tree, absent)
+
+
+def _object(tree: Mapping[str, Any], absent: Sequence[str]) -> str:
+    """`json_object(…)` of a tree of cells; a key `0` makes a list of one."""
+    says = " or ".join(_says(cell, absent) for cell in _leaves(tree))
+    if set(tree) == {"0"}:
+        made = f"json_array({_node(tree['0'], absent)})"
+    else:
+        made = "json_object(" + ", ".join(
+            f"{literal(key)}, {_node(node, absent)}" for key, node in tree.items()
+        ) + ")"
+    return f"case when {says} then {made} end"
+
+
+def _node(node: Any, absent: Sequence[str]) -> str:
+    return node if isinstance(node, str) else _object(node, absent)
+
+
+def _leaves(tree: Mapping[str, Any]) -> list[str]:
+    return [
+        leaf
+        for node in tree.values()
+        for leaf in ([node] if isinstance(node, str) else _leaves(node))
+    ]
+
+
+def _says(cell: str, absent: Sequence[str]) -> str:
+    return f"coalesce({cell}, '') not in ({', '.join(literal(text) for text in ('', *absent))})"

@@ -1,0 +1,449 @@
+"""Every input file becomes one part of `staged.<source>`; what cannot is said, once.
+
+The staged tables are built in a folder beside the old ones and swapped in at the end: a damaged
+file, a full disk or a kill leaves the previous tables whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from spaser.cards import Catalogue, SourceCard
+from spaser.errors import InputError
+from spaser.findings import Balance, Finding, findings_table, write_balances, write_findings
+from spaser.ingest.containers import Opened, fingerprint, open_container
+from spaser.ingest.expressions import Reading, json_reading, literal_keys, select
+from spaser.ingest.faults import Damaged, Unrecognised
+from spaser.ingest.recognise import first_of, mapped_names, recognise
+from spaser.ingest.records import Records, batch_schema, json_records
+from spaser.ingest.tabular import (
+    blank_rows,
+    csv_reading,
+    csv_source,
+    parquet_names,
+    parquet_reading,
+    rejected_rows,
+    shifts,
+)
+from spaser.ingest.xml import xml_records
+from spaser.warehouse import Connection, EngineError, Tables, literal, session, swap_folder
+
+STEP = "ingest"
+
+MEMORY_LIMIT = "200MB"
+"""Of the engine while it stages: with the blocks of records in hand this keeps under 400 MB."""
+
+_DATA_ERRORS = frozenset({"InvalidInputException", "ConversionException"})
+"""What the engine raises on bad data; anything else (disk, memory) is not the file's fault."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to read: where it is, how it is named in the tables, and its place among the others."""
+
+    path: Path
+    name: str
+    number: int
+
+    @property
+    def part(self) -> str:
+        """A safe file name for its part, in the order of the inputs."""
+        return f"{self.number:05d}-" + re.sub(r"[^A-Za-z0-9_-]+", "_", self.path.stem)[:60]
+
+
+@dataclass
+class Outcome:
+    """What became of one file."""
+
+    file: InputFile
+    sha256: str
+    card: SourceCard | None = None
+    kept: int = 0
+    rejected: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """Records met in the file."""
+        return self.kept + self.rejected
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What reading a file needs."""
+
+    connection: Connection
+    catalogue: Catalogue
+    built: Tables
+    work: Path
+
+    @property
+    def cards(self) -> tuple[SourceCard, ...]:
+        return tuple(self.catalogue.sources.values())
+
+
+def stage(files: Sequence[Path], tables: Tables, catalogue: Catalogue, base: Path) -> None:
+    """Read every file into `staged.<source>`, and say what was found.
+
+    Writes:
+        `staged.<source>`: one row per record (or row) of a file, one part per file; columns
+            `source_file`, `file_sha256`, `source`, `source_pointer`, `position`, `record_kind`,
+            the fields of `register_fields.csv` as text exactly as received, `other_fields`.
+        `quality.inputs`: one row per file; `quality.findings` and `quality.balances`, part `ingest`.
+
+    Raises:
+        InputError: a file is damaged, or none is a known register; the tables stay as they were.
+    """
+    tables.root.mkdir(parents=True, exist_ok=True)
+    work = tables.root / ".ingest"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        with session(MEMORY_LIMIT) as connection:
+            desk = _Desk(connection, catalogue, Tables(work / "tables"), work)
+            outcomes = _stage_all(_named(files, base), desk)
+            _refuse_nothing_recognised(outcomes, catalogue)
+            swap_folder(work / "tables" / "staged", tables.root / "staged")
+            _write_quality(connection, tables, catalogue, outcomes)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _named(files: Sequence[Path], base: Path) -> list[InputFile]:
+    """Name each file by its path under `base`, else by the shortest end of its path that is unique."""
+    root = base.resolve()
+    resolved = [file.resolve() for file in files]
+    outside = [file for file in resolved if not file.is_relative_to(root)]
+    names = _shortest(outside)
+    return [
+        InputFile(
+            path,
+            names[path] if path in names else path.relative_to(root).as_posix(),
+            number,
+        )
+        for number, path in enumerate(resolved)
+    ]
+
+
+def _shortest(paths: Sequence[Path]) -> dict[Path, str]:
+    longest = max((len(path.parts) for path in paths), default=0)
+    names: dict[Path, str] = {}
+    for length in range(1, longest + 1):
+        ends = {path: Path(*path.parts[-length:]).as_posix() for path in set(paths) - names.keys()}
+        counts = Counter(ends.values())
+        names |= {path: end for path, end in ends.items() if counts[end] == 1}
+    return names
+
+
+def _stage_all(files: Sequence[InputFile], desk: _Desk) -> list[Outcome]:
+    """Read every file before judging, so that one message names every damaged one."""
+    outcomes: list[Outcome] = []
+    damaged: list[tuple[str, Damaged]] = []
+    first_seen: dict[str, str] = {}
+    for file in files:
+        scratch = desk.work / "file"
+        scratch.mkdir()
+        try:
+            outcome = _stage_file(file, replace(desk, work=scratch))
+        except Damaged as error:
+            damaged.append((file.name, error))
+        else:
+            original = first_seen.setdefault(outcome.sha256, file.name)
+            if original != file.name and outcome.card is not None:
+                outcome.findings.append(Finding("input_duplicate", value=original))
+            outcomes.append(outcome)
+        finally:
+            shutil.rmtree(scratch)
+    if damaged:
+        raise InputError(
+            "\n".join(f"{name} : {error.fr}" for name, error in damaged),
+            "\n".join(f"{name}: {error.en}" for name, error in damaged),
+        )
+    return outcomes
+
+
+def _stage_file(file: InputFile, desk: _Desk) -> Outcome:
+    sha256 = fingerprint(file.path)
+    try:
+        opened = open_container(file.path, desk.work)
+        if opened.container in ("json", "xml"):
+            outcome = _stage_records(file, sha256, opened, desk)
+        else:
+            outcome = _stage_table(file, sha256.result(), opened, desk)
+    except Unrecognised as unknown:
+        finding = Finding(unknown.rule, value=unknown.value)
+        return Outcome(file, sha256.result(), findings=[finding])
+    if opened.encoding:
+        outcome.findings.append(Finding("input_transcoded", value=opened.encoding))
+    if not outcome.records:
+        outcome.findings.append(Finding("input_no_record"))
+    return outcome
+
+
+def _stage_records(
+    file: InputFile, sha256: Future[str], opened: Opened, desk: _Desk
+) -> Outcome:
+    """JSON, NDJSON and XML: blocks of objects through one query."""
+    is_json = opened.container == "json"
+    records = json_records(opened.path, desk.work) if is_json else xml_records(opened.path)
+    card = recognise(desk.cards, opened.container, records.keys)
+    if card is None and records.empty:
+        card = first_of(desk.cards, opened.container)
+    if card is None:
+        raise Unrecognised("input_unknown_form", _listed(sorted(records.keys)))
+    literals = literal_keys(card, desk.catalogue)
+    reading = json_reading(card, desk.catalogue, "records")
+    outcome = Outcome(file, sha256.result(), card)
+    failures: list[Exception] = []
+    batches = _watched(records.batches(literals), failures)
+    reader = pa.RecordBatchReader.from_batches(batch_schema(literals), batches)
+    desk.connection.register("records", reader)
+    try:
+        outcome.kept = _write(outcome, reading, desk)
+    except EngineError as error:
+        if failures:
+            raise failures[0] from None
+        raise _unreadable(error) from None
+    finally:
+        desk.connection.unregister("records")
+    outcome.findings += [*records.leftovers, *records.rejected]
+    outcome.rejected = records.lost + len(records.rejected)
+    if outcome.kept + len(records.rejected) != records.read:
+        msg = f"{file.name}: {records.read} records read, {outcome.kept} staged"
+        raise AssertionError(msg)
+    outcome.findings += _unknown_keys(outcome, desk)
+    return outcome
+
+
+def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
+    """CSV and Parquet: the engine's own readers, every cell as text."""
+    if opened.container == "parquet":
+        return _stage_parquet(file, sha256, opened, desk)
+    card, dialect = csv_source(opened.path, desk.cards)
+    rejects = f"rejects_{file.number}"
+    reading = csv_reading(card, opened.path, dialect, rejects)
+    outcome = Outcome(file, sha256, card)
+    try:
+        outcome.kept = _write(outcome, reading, desk)
+    except EngineError as error:
+        raise _unreadable(error) from None
+    rejected = rejected_rows(desk.connection, rejects)
+    gaps = [row for row, _ in rejected] + blank_rows(opened.path, dialect)
+    if gaps:
+        _shift_rows(outcome, gaps, desk)
+    outcome.rejected = len(rejected)
+    outcome.findings += [finding for _, finding in rejected]
+    outcome.findings += _unknown_columns(outcome, reading, desk)
+    return outcome
+
+
+def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
+    try:
+        names = parquet_names(desk.connection, opened.path)
+        card = recognise(desk.cards, "parquet", names)
+        if card is None:
+            raise Unrecognised("input_unknown_form", _listed(names))
+        reading = parquet_reading(card, opened.path, names)
+        outcome = Outcome(file, sha256, card)
+        outcome.kept = _write(outcome, reading, desk)
+    except EngineError as error:
+        raise _unreadable(error) from None
+    outcome.findings += _unknown_columns(outcome, reading, desk)
+    return outcome
+
+
+def _write(outcome: Outcome, reading: Reading, desk: _Desk) -> int:
+    query = select(reading, _constants(outcome), list(desk.catalogue.fields))
+    return desk.built.write(desk.connection, _table(outcome), query, outcome.file.part)
+
+
+def _constants(outcome: Outcome) -> dict[str, str]:
+    return {
+        "source_file": outcome.file.name,
+        "file_sha256": outcome.sha256,
+        "source": _card_name(outcome),
+    }
+
+
+def _card_name(outcome: Outcome) -> str:
+    if outcome.card is None:
+        msg = "an unrecognised file has no table"
+        raise ValueError(msg)
+    return outcome.card.key.removeprefix("sources/")
+
+
+def _table(outcome: Outcome) -> str:
+    return f"staged.{_card_name(outcome)}"
+
+
+def _part(outcome: Outcome, desk: _Desk) -> str:
+    path = desk.built.folder(_table(outcome)) / f"{outcome.file.part}.parquet"
+    return f"read_parquet({literal(path.as_posix())})"
+
+
+def _watched(batches: Iterator[pa.RecordBatch], failures: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """Keep what goes wrong in a block: the engine that pulls it would only keep its text."""
+    try:
+        yield from batches
+    except Exception as error:
+        failures.append(error)
+        raise
+
+
+def _unreadable(error: Exception) -> Exception:
+    """A damaged file, unless the fault is the disk's or the memory's."""
+    if type(error).__name__ not in _DATA_ERRORS:
+        return error
+    reason = str(error).strip().splitlines()[0]
+    return Damaged(
+        f"fichier illisible : {reason} Exportez-le ou téléchargez-le à nouveau.",
+        f"unreadable file: {reason} Export or download it again.",
+    )
+
+
+def _shift_rows(outcome: Outcome, gaps: Sequence[int], desk: _Desk) -> None:
+    """Number the rows as in the file, rejected and blank rows counted."""
+    steps = shifts(gaps)
+    known = pa.table(
+        {
+            "kept_from": pa.array(list(steps), pa.int64()),
+            "shift": pa.array(list(steps.values()), pa.int64()),
+        }
+    )
+    desk.connection.register("shifts", known)
+    query = f"""
+select staged.* replace (position + coalesce(shift, 0) as position,
+                         'L' || (position + coalesce(shift, 0) + 2) as source_pointer)
+from {_part(outcome, desk)} staged asof left join shifts on position >= kept_from
+order by staged.position"""
+    desk.built.write(desk.connection, _table(outcome), query, outcome.file.part)
+    desk.connection.unregister("shifts")
+
+
+def _unknown_keys(outcome: Outcome, desk: _Desk) -> list[Finding]:
+    """Keys of JSON records that the card neither reads nor ignores, with how many have them."""
+    card = outcome.card
+    if card is None:
+        return []
+    known = {*card.ignored, *mapped_names(card), *(name.split("/")[0] for name in mapped_names(card))}
+    rows = desk.connection.execute(
+        f"""
+with kept as (select other_fields, position from {_part(outcome, desk)} where other_fields is not null),
+     keys as (select unnest(json_keys(other_fields)) as key, other_fields, position from kept)
+select key, count(distinct position), min_by(other_fields, position) from keys
+group by key order by key"""
+    ).fetchall()
+    return [
+        _unknown(str(key), int(count), str(example))
+        for key, count, example in rows
+        if key not in known
+    ]
+
+
+def _unknown_columns(outcome: Outcome, reading: Reading, desk: _Desk) -> list[Finding]:
+    """Columns that the card neither reads nor ignores, with how many rows fill them."""
+    found = []
+    for name in reading.unknown:
+        pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
+        row = desk.connection.execute(
+            f"""
+select count(*), min_by(other_fields, position) from {_part(outcome, desk)}
+where json_exists(other_fields, {pointer})"""
+        ).fetchone()
+        count, example = row if row else (0, None)
+        found.append(_unknown(name, int(count), str(example or "{}")))
+    return found
+
+
+def _unknown(name: str, count: int, example: str) -> Finding:
+    value = json.loads(example).get(name)
+    shown = value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+    return Finding(
+        "input_unknown_field", field=name, value=shown and shown[:200], detail=str(count)
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)[:1000] or "—"
+
+
+def _refuse_nothing_recognised(outcomes: Sequence[Outcome], catalogue: Catalogue) -> None:
+    if any(outcome.card is not None for outcome in outcomes):
+        return
+    told = [(outcome.file.name, finding) for outcome in outcomes for finding in outcome.findings]
+    rules = catalogue.rules
+    raise InputError(
+        "Aucun registre reconnu.\n"
+        + "\n".join(
+            f"{name} : {_filled(rules[found.rule].message_fr, found)} {rules[found.rule].action_fr}"
+            for name, found in told
+        ),
+        "No register recognised.\n"
+        + "\n".join(
+            f"{name}: {_filled(rules[found.rule].message_en, found)} {rules[found.rule].action_en}"
+            for name, found in told
+        ),
+    )
+
+
+def _filled(template: str, finding: Finding) -> str:
+    return template.replace("{value}", finding.value or "—")
+
+
+def _write_quality(
+    connection: Connection, tables: Tables, catalogue: Catalogue, outcomes: Sequence[Outcome]
+) -> None:
+    inputs = pa.Table.from_pylist(
+        [
+            {
+                "source_file": outcome.file.name,
+                "sha256": outcome.sha256,
+                "source": outcome.card.key if outcome.card else None,
+                "bytes": outcome.file.path.stat().st_size,
+                "records": outcome.records,
+                "kept": outcome.kept,
+                "rejected": outcome.rejected,
+                "recognised": outcome.card is not None,
+            }
+            for outcome in outcomes
+        ],
+        schema=pa.schema(
+            [
+                ("source_file", pa.string()),
+                ("sha256", pa.string()),
+                ("source", pa.string()),
+                ("bytes", pa.int64()),
+                ("records", pa.int64()),
+                ("kept", pa.int64()),
+                ("rejected", pa.int64()),
+                ("recognised", pa.bool_()),
+            ]
+        ),
+    )
+    connection.register("input_rows", inputs)
+    tables.write(connection, "quality.inputs", "select * from input_rows order by source_file")
+    found = [
+        replace(finding, source_file=outcome.file.name, table_name=_table_or_none(outcome))
+        for outcome in outcomes
+        for finding in outcome.findings
+    ]
+    connection.register("ingest_findings", findings_table(found))
+    write_findings(connection, catalogue, tables, STEP, "select * from ingest_findings")
+    balances = [
+        Balance(f"{STEP}:{outcome.file.name}", outcome.records, outcome.kept, 0, outcome.rejected)
+        for outcome in outcomes
+    ]
+    write_balances(connection, tables, STEP, balances)
+
+
+def _table_or_none(outcome: Outcome) -> str | None:
+    return _table(outcome) if outcome.card else None

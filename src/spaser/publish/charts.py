@@ -1,0 +1,196 @@
+"""Plotly figures from points that are already worded: same numbers and strings as their tables."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import plotly.graph_objects as go
+
+INK = "#22303c"
+GRID = "#d9dfe5"
+SECOND = "#b4540a"
+"""Colour of the second series: 4.9:1 on white, and told apart by form as well."""
+
+THIRD = "#5b3f8c"
+FONT = "Seravek, 'Gill Sans Nova', Ubuntu, Calibri, 'DejaVu Sans', source-sans-pro, sans-serif"
+BAR_HEIGHT = 26
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on the axis, a value or none, its interval, and what hover says."""
+
+    name: str
+    value: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line, or bars of one colour."""
+
+    label: str
+    points: tuple[Point, ...]
+
+
+def trend(
+    series: Sequence[Series],
+    *,
+    percent: bool,
+    broken: Sequence[str],
+    break_label: str,
+    targets: Sequence[tuple[Decimal, str]],
+    accent: str,
+) -> dict[str, Any]:
+    """Lines over years; a year without value is a visible gap on a grey ground."""
+    figure = go.Figure()
+    scale = 100 if percent else 1
+    styles = (("circle", "solid"), ("diamond", "dash"), ("square", "dot"))
+    for place, item in enumerate(series):
+        symbol, dash = styles[place % len(styles)]
+        colour = _colour(place, accent)
+        figure.add_scatter(
+            x=[point.name for point in item.points],
+            y=[_scaled(point.value, scale) for point in item.points],
+            error_y=_error(item.points, scale),
+            name=_plain(item.label),
+            customdata=[_plain(point.text) for point in item.points],
+            hovertemplate="%{x}<br>%{customdata}<extra>%{fullData.name}</extra>",
+            mode="lines+markers",
+            connectgaps=False,
+            line={"color": colour, "width": 2.5, "dash": dash},
+            marker={"symbol": symbol, "size": 9, "color": colour},
+        )
+    years = sorted({point.name for item in series for point in item.points})
+    for year in broken:
+        place = years.index(year)
+        figure.add_shape(
+            type="rect", xref="x", yref="paper", x0=place - 0.5, x1=place + 0.5, y0=0, y1=1,
+            fillcolor="#eceff2", line_width=0, layer="below",
+        )
+        figure.add_annotation(
+            x=place, y=0.5, yref="paper", text=_plain(break_label), showarrow=False, textangle=-90,
+            font={"size": 12, "color": "#4a5864"},
+        )
+    for threshold, text in targets:
+        figure.add_shape(
+            type="line", xref="paper", yref="y", x0=0, x1=1,
+            y0=_scaled(threshold, scale), y1=_scaled(threshold, scale),
+            line={"color": INK, "width": 1.5, "dash": "dashdot"},
+        )
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=_scaled(threshold, scale), yanchor="bottom",
+            text=_plain(text), showarrow=False, font={"size": 12, "color": INK},
+        )
+    figure.update_layout(
+        _layout(320),
+        xaxis={"type": "category", "categoryorder": "array", "categoryarray": years,
+               "range": [-0.5, len(years) - 0.5], "linecolor": GRID, "fixedrange": True},
+        yaxis=_value_axis(percent),
+    )
+    return _json(figure)
+
+
+def bars(series: Sequence[Series], *, percent: bool, accent: str) -> dict[str, Any]:
+    """Horizontal bars, members from top to bottom; the second series is hatched."""
+    figure = go.Figure()
+    scale = 100 if percent else 1
+    for place, item in enumerate(series):
+        colour = _colour(place, accent)
+        figure.add_bar(
+            orientation="h",
+            y=[_wrapped(point.name) for point in item.points],
+            x=[_scaled(point.value, scale) for point in item.points],
+            name=_plain(item.label),
+            customdata=[_plain(point.text) for point in item.points],
+            text=[_plain(point.text.split(" (")[0]) for point in item.points],
+            textposition="auto",
+            textfont={"size": 12},
+            insidetextfont={"color": "#ffffff" if place == 0 else INK},
+            hovertemplate="%{y}<br>%{customdata}<extra>%{fullData.name}</extra>",
+            marker={
+                "color": colour if place == 0 else "#ffffff",
+                "line": {"color": colour, "width": 1.5},
+                "pattern": {"shape": "" if place == 0 else "/", "fgcolor": colour, "size": 6,
+                            "solidity": 0.25},
+            },
+        )
+    members = max((len(item.points) for item in series), default=0)
+    height = 90 + members * (12 + BAR_HEIGHT * len(series))
+    figure.update_layout(
+        _layout(height),
+        barmode="group",
+        bargap=0.25,
+        xaxis={**_value_axis(percent), "side": "bottom"},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "linecolor": GRID,
+               "type": "category"},
+        showlegend=len(series) > 1,
+    )
+    return _json(figure)
+
+
+def _layout(height: int) -> dict[str, Any]:
+    return {
+        "template": "none",
+        "height": height,
+        "margin": {"l": 56, "r": 12, "t": 40, "b": 36},
+        "font": {"family": FONT, "size": 14, "color": INK},
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        "hovermode": "closest",
+        "showlegend": True,
+    }
+
+
+def _value_axis(percent: bool) -> dict[str, Any]:
+    axis = {
+        "rangemode": "tozero", "gridcolor": GRID, "zerolinecolor": GRID, "automargin": True,
+        "fixedrange": True, "nticks": 6,
+    }
+    return axis | ({"ticksuffix": "\u00a0%"} if percent else {"tickformat": "~s"})
+
+
+def _colour(place: int, accent: str) -> str:
+    return (accent, SECOND, THIRD)[place % 3]
+
+
+def _error(points: Sequence[Point], scale: int) -> dict[str, Any]:
+    """Vertical marks from low to high, where unknowns leave a choice."""
+    up, down = [], []
+    for point in points:
+        value, low, high = point.value, point.low, point.high
+        bounded = value is not None and low is not None and high is not None
+        up.append(_scaled(high - value, scale) if bounded else 0.0)
+        down.append(_scaled(value - low, scale) if bounded else 0.0)
+    return {
+        "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.5,
+        "width": 6, "visible": any(up) or any(down),
+    }
+
+
+def _scaled(value: Decimal | None, scale: int) -> float | None:
+    return None if value is None else float(value * scale)
+
+
+def _plain(text: str) -> str:
+    """Plotly reads a few tags in its texts: none of ours are."""
+    return html.escape(text, quote=False)
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(_plain(line) for line in textwrap.wrap(text, 30)[:3]) or "—"
+
+
+def _json(figure: go.Figure) -> dict[str, Any]:
+    content: dict[str, Any] = figure.to_plotly_json()
+    layout = content["layout"]
+    layout.pop("template", None)
+    return {"data": content["data"], "layout": layout}

@@ -1,0 +1,76 @@
+"""The CSV files: UTF-8, comma, ISO dates, point decimal; text that looks like a formula is disarmed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spaser.publish.reading import Source
+from spaser.warehouse import literal
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a cell that begins so; an apostrophe before it makes it text."""
+
+RESULT_COLUMNS = (
+    "scheme", "code", "axis", "method", "method_version", "scope", "buyer_id", "year", "dimension",
+    "member", "measure", "unit", "numerator", "denominator", "unknown", "excluded", "value", "low",
+    "high", "status", "reason_fr", "reason_en",
+)
+RESULT_TEXTS = {"member", "reason_fr", "reason_en"}
+EVIDENCE_TEXTS = {"unit_id", "object", "source_file", "source_pointer"}
+
+
+def write_results(source: Source, path: Path) -> None:
+    """`resultats.csv`: one row per key (ARCHITECTURE §4).
+
+    Every result of the report's year, and the totals of the years before.
+    """
+    columns = ", ".join(_column(name, name in RESULT_TEXTS) for name in RESULT_COLUMNS)
+    order = "code, method, measure, unit, scope, year, buyer_id, dimension, member"
+    _copy(
+        source,
+        f"select {columns} from indicators.results where year = {source.year} "
+        f"or year < {source.year} and dimension = '*' order by {order}",
+        path,
+    )
+
+
+def write_evidence(source: Source, path: Path) -> None:
+    """`preuves.csv`: the contracts behind each figure of the year.
+
+    One row per code, method, scope, measure and contract: role, weight, reason, then what the
+    register says of the contract.
+    """
+    contract = ("object", "notified_date", "amount_initial_eur", "source_file", "source_pointer")
+    evidence = ("code", "method", "scope", "measure", "year", "unit_id", "role", "weight", "reason")
+    columns = [
+        *(_column(name, name in EVIDENCE_TEXTS, "e.") for name in evidence),
+        "c.buyer_id",
+        *(_column(name, name in EVIDENCE_TEXTS, "c.") for name in contract),
+    ]
+    _copy(
+        source,
+        f"select {', '.join(columns)} from (select distinct {', '.join(evidence)} "
+        f"from indicators.evidence where year = {source.year}) e "
+        "left join facts.contracts c on c.uid = e.unit_id "
+        "order by e.code, e.method, e.measure, e.scope, e.role, e.unit_id",
+        path,
+    )
+
+
+def _column(name: str, text: bool, prefix: str = "") -> str:
+    full = f"{prefix}{name}"
+    if not text:
+        return full
+    starts = ", ".join(_sql_text(start) for start in FORMULA_STARTS)
+    return f"case when substr({full}, 1, 1) in ({starts}) then '''' || {full} else {full} end as {name}"
+
+
+def _sql_text(text: str) -> str:
+    return literal(text) if text.isprintable() else f"chr({ord(text)})"
+
+
+def _copy(source: Source, query: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source.connection.execute(
+        f"copy ({query}) to {literal(path.as_posix())} (format csv, header, delimiter ',')"
+    )

@@ -1,0 +1,184 @@
+"""From the tables of a scheme to the files of one year's report."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spaser.cards import Catalogue, catalogue
+from spaser.errors import InputError
+from spaser.project import Project
+from spaser.publish import lines as contract_lines
+from spaser.publish import opendata, page, workbook
+from spaser.publish.context import Context, member_names
+from spaser.publish.formats import Formats
+from spaser.publish.labels import Labels
+from spaser.publish.quality_view import quality
+from spaser.publish.reading import Buyer, InputFile, Line, Result, Role, Run, Source
+from spaser.publish.view import Builder, Figures, Objective
+from spaser.scheme import Scheme
+from spaser.warehouse import Tables, session
+
+BESIDE = ".spaser-en-cours"
+SHOWN_BUYERS = 12
+VERDICTS = ("reached", "not_reached", "undecidable", "not_due")
+
+
+def render(
+    tables: Tables, project: Project, scheme: Scheme, year: int, out: Path, language: str
+) -> list[Path]:
+    """Write the report of a year into a folder.
+
+    Files: `rapport.html`, `indicateurs.xlsx`, `donnees/resultats.csv`, `donnees/preuves.csv`,
+    `manifest.json`. They are built in a folder beside, inside `out`, then moved over the old ones.
+
+    Returns:
+        The files written, in that order.
+
+    Raises:
+        InputError: a table is missing, the year has no result, or `out` cannot be written.
+    """
+    beside = out / BESIDE
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        names = _build(tables, project, scheme, year, beside, language)
+        for name in names:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (beside / name).replace(out / name)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return [out / name for name in names]
+
+
+def _unwritable(out: Path, error: OSError) -> InputError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    cause_fr = "le disque est plein" if full else f"écriture impossible ({error.strerror})"
+    cause_en = "the disk is full" if full else f"it cannot be written ({error.strerror})"
+    return InputError(
+        f"Dossier de sortie {out} : {cause_fr}. Libérez de la place ou changez de dossier ; "
+        "le rapport précédent est intact.",
+        f"Output folder {out}: {cause_en}. Free some space or choose another folder; "
+        "the previous report is untouched.",
+    )
+
+
+def _build(
+    tables: Tables, project: Project, scheme: Scheme, year: int, folder: Path, language: str
+) -> list[str]:
+    cards = catalogue(project.assets)
+    with session() as connection:
+        source = Source(connection, tables, year)
+        results = source.results()
+        if not any(result.year == year for result in results):
+            raise InputError(
+                f"Aucun résultat pour {year}. Choisissez une année présente dans les registres.",
+                f"No result for {year}. Choose a year present in the registers.",
+            )
+        run = source.run()
+        buyers = _buyers(source, results, year)
+        context = Context(
+            cards,
+            Labels(project.reports, language),
+            Formats(language),
+            year,
+            run.as_of,
+            run.floor_eur,
+            {buyer.buyer_id: buyer.buyer_name or buyer.buyer_id for buyer in buyers}
+            | scheme.buyer_names(),
+            member_names(cards, language),
+        )
+        year_lines, roles = source.lines(), source.roles()
+        report = _page(project, context, scheme, source, run, results, buyers, year_lines, roles)
+        inputs = source.inputs()
+        page.write(folder / "rapport.html", page.html(project, context, report))
+        workbook.write(
+            folder / "indicateurs.xlsx", context, run, source, results, source.verdicts(),
+            year_lines, roles, report.quality,
+        )
+        opendata.write_results(source, folder / "donnees" / "resultats.csv")
+        opendata.write_evidence(source, folder / "donnees" / "preuves.csv")
+    names = ["rapport.html", "indicateurs.xlsx", "donnees/resultats.csv", "donnees/preuves.csv"]
+    manifest = _manifest(folder, names, cards, run, inputs, year, language)
+    page.write(
+        folder / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    )
+    return [*names, "manifest.json"]
+
+
+def _buyers(source: Source, results: Sequence[Result], year: int) -> list[Buyer]:
+    """Buyers that have results in the year."""
+    present = {result.buyer_id for result in results if result.year == year}
+    return [buyer for buyer in source.buyers() if buyer.buyer_id in present]
+
+
+def _page(
+    project: Project, context: Context, scheme: Scheme, source: Source, run: Run,
+    results: Sequence[Result], buyers: Sequence[Buyer], year_lines: Sequence[Line],
+    roles: Sequence[Role],
+) -> page.Page:
+    embed = len(year_lines) <= contract_lines.MAX_LINES
+    accent = page.readable_accent(scheme.report.accent)
+    builder = Builder(
+        context, Figures(results), scheme.numbered_targets(), openable=embed, accent=accent
+    )
+    objectives = builder.objectives(source.verdicts())
+    return page.Page(
+        title=context.text(scheme.title.fr, scheme.title.en),
+        run=run,
+        key_figures=builder.key_figures(),
+        objectives=objectives,
+        tally=_tally(context, objectives),
+        axes=builder.axes(),
+        quality=quality(context, source),
+        buyers=[context.buyer(buyer.buyer_id) for buyer in buyers[:SHOWN_BUYERS]],
+        more_buyers=max(0, len(buyers) - SHOWN_BUYERS),
+        line_count=len(year_lines),
+        undated=source.undated(),
+        accent=accent,
+        logo=scheme.report.logo,
+        lines=contract_lines.embedded(context, year_lines, roles) if embed else None,
+    )
+
+
+def _tally(context: Context, objectives: Sequence[Objective]) -> list[tuple[str, str, int]]:
+    counts = Counter(objective.verdict for objective in objectives)
+    return [
+        (verdict, context.labels(f"objectives.summary.{verdict}"), counts[verdict])
+        for verdict in VERDICTS
+        if counts[verdict]
+    ]
+
+
+def _manifest(
+    folder: Path, names: Sequence[str], cards: Catalogue, run: Run, inputs: Sequence[InputFile],
+    year: int, language: str,
+) -> dict[str, Any]:
+    """What was published from what: no clock, so the same inputs give the same bytes."""
+    return {
+        "scheme": run.scheme,
+        "year": year,
+        "language": language,
+        "as_of": run.as_of.isoformat(),
+        "floor_eur": f"{run.floor_eur:f}",
+        "software": {"name": "spaser", "version": run.software_version},
+        "methods": {card.id: card.method_version for card in cards.indicators.values()},
+        "files": [
+            {"path": name, "bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}
+            for name in names
+        ],
+        "inputs": [{"path": item.source_file, "sha256": item.sha256} for item in inputs],
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

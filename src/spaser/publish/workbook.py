@@ -1,0 +1,375 @@
+"""`indicateurs.xlsx`: results, evidence, objectives, findings, quality, glossary, method.
+
+Sheets are streamed (openpyxl's write-only mode). Bytes depend on the content alone: openpyxl stamps
+the clock in two places, which are rewritten.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+
+from spaser.publish.context import SCOPES, Context
+from spaser.publish.opendata import FORMULA_STARTS
+from spaser.publish.quality_view import QualityView
+from spaser.publish.reading import Line, Result, Role, Run, Source, Verdict
+
+MAX_EVIDENCE = 1_000_000
+"""A sheet holds 1 048 576 rows."""
+
+_MAX_TEXT = 32_000
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EURO = '#,##0.00\\ "€"'
+_PERCENT = "0.0%"
+_WHOLE = "#,##0"
+_DECIMAL = "#,##0.00"
+_DATE = "dd/mm/yyyy"
+
+_HEAD_FONT = Font(bold=True, color="FFFFFFFF")
+_HEAD_FILL = PatternFill("solid", fgColor="FF22303C")
+_HEAD_ALIGNMENT = Alignment(vertical="top", wrap_text=True)
+_WRAP = Alignment(vertical="top", wrap_text=True)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number and its format."""
+
+    value: Decimal | int | None
+    form: str = _WHOLE
+
+
+Cell = str | int | Decimal | dt.date | Number | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head and width in characters."""
+
+    head: str
+    width: int
+    wrap: bool = False
+
+
+def write(
+    path: Path, context: Context, run: Run, source: Source, results: Sequence[Result],
+    verdicts: Sequence[Verdict], lines: Sequence[Line], roles: Sequence[Role], quality: QualityView,
+) -> None:
+    """Write the workbook."""
+    book = Workbook(write_only=True)
+    t = context.labels
+    _sheet(book, t("workbook.results"), *_results(context, results))
+    _sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
+    _sheet(book, t("workbook.objectives"), *_objectives(context, verdicts))
+    _sheet(book, t("workbook.findings"), *_findings(context, source))
+    _sheet(book, t("workbook.quality"), *_quality(context, quality))
+    _sheet(book, t("workbook.glossary"), *_glossary(context))
+    _sheet(book, t("workbook.method"), *_methods(context, run))
+    book.properties.creator = "spaser"
+    book.properties.title = t("page.document", year=context.year, title=context.text(run.title_fr, run.title_en))
+    buffer = io.BytesIO()
+    book.save(buffer)
+    path.write_bytes(_without_clock(buffer.getvalue(), run.as_of))
+
+
+def _sheet(book: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    sheet = book.create_sheet(title)
+    sheet.freeze_panes = "B2"
+    for place, column in enumerate(columns, start=1):
+        sheet.column_dimensions[get_column_letter(place)].width = column.width
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToWidth = 1
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.print_title_rows = "1:1"
+    sheet.append([_head(sheet, column.head) for column in columns])
+    count = 1
+    for row in rows:
+        sheet.append([_cell(sheet, value, column.wrap) for value, column in zip(row, columns, strict=True)])
+        count += 1
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count}"
+
+
+def _head(sheet: Any, text: str) -> Any:
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.font, cell.fill, cell.alignment = _HEAD_FONT, _HEAD_FILL, _HEAD_ALIGNMENT
+    return cell
+
+
+def _cell(sheet: Any, value: Cell, wrap: bool) -> Any:
+    if value is None or (isinstance(value, Number) and value.value is None):
+        return None
+    if isinstance(value, str):
+        return _text(sheet, value, wrap)
+    if isinstance(value, Number):
+        cell = WriteOnlyCell(sheet, value=value.value)
+        cell.number_format = value.form
+        return cell
+    cell = WriteOnlyCell(sheet, value=value)
+    if isinstance(value, dt.date):
+        cell.number_format = _DATE
+    return cell
+
+
+def _text(sheet: Any, text: str, wrap: bool) -> Any:
+    """Text stays text: what looks like a formula is stored as a quoted string."""
+    clean = _UNPRINTABLE.sub("\ufffd", text)[:_MAX_TEXT]
+    risky = clean.startswith(FORMULA_STARTS)
+    if not risky and not wrap:
+        return clean
+    cell = WriteOnlyCell(sheet, value=clean)
+    if risky:
+        cell.data_type = "s"
+        cell.quotePrefix = True
+    if wrap:
+        cell.alignment = _WRAP
+    return cell
+
+
+def _value(unit: str, value: Decimal | None) -> Number:
+    form = {"share": _PERCENT, "eur": _EURO, "contracts": _WHOLE}.get(unit, _DECIMAL)
+    return Number(value, form)
+
+
+def _weight(measure: str, value: Decimal | None) -> Number:
+    if measure == "value":
+        return Number(value, _EURO)
+    whole = value is None or value == value.to_integral_value()
+    return Number(value, _WHOLE if whole else _DECIMAL)
+
+
+def _results(context: Context, results: Sequence[Result]) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    columns = [
+        Column(t("workbook.code"), 9), Column(t("workbook.title"), 44), Column(t("workbook.method_name"), 11),
+        Column(t("parts.measure"), 20), Column(t("parts.scope"), 30), Column(t("parts.year"), 8),
+        Column(t("dimensions.buyer"), 30), Column(t("workbook.dimension"), 22), Column(t("workbook.member"), 34),
+        Column(t("parts.value"), 17), Column(t("parts.numerator"), 18), Column(t("parts.denominator"), 18),
+        Column(t("parts.unknown"), 16), Column(t("parts.low"), 14), Column(t("parts.high"), 14),
+        Column(t("parts.excluded"), 10), Column(t("workbook.status"), 14), Column(t("workbook.reason"), 46),
+        Column(t("workbook.version"), 9),
+    ]
+
+    def rows() -> Iterable[Sequence[Cell]]:
+        for r in results:
+            card = context.catalogue.indicators.get(r.code)
+            computed = r.status == "computed"
+            yield (
+                r.code,
+                context.card_text(card.labels) if card else r.code,
+                r.method,
+                t.code("results", f"{r.unit}.{r.measure}"),
+                context.scope(r.scope),
+                r.year,
+                context.buyer(r.buyer_id),
+                "" if r.dimension == "*" else t.code("dimensions", r.dimension),
+                "" if r.dimension == "*" else context.member(r.dimension, r.member),
+                _value(r.unit, r.value if computed else None),
+                _weight(r.measure, r.numerator),
+                _weight(r.measure, r.denominator),
+                _weight(r.measure, r.unknown),
+                _value(r.unit, r.low),
+                _value(r.unit, r.high),
+                Number(r.excluded),
+                t("workbook.computed") if computed else t.code("status", r.status),
+                context.text(r.reason_fr, r.reason_en),
+                r.method_version,
+            )
+
+    return columns, rows()
+
+
+def _evidence(
+    context: Context, lines: Sequence[Line], roles: Sequence[Role]
+) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    """One row per figure and contract, with a column per scope: a filter on one gives the lines."""
+    t = context.labels
+    columns = [
+        Column(t("workbook.code"), 9), Column(t("workbook.method_name"), 11), Column(t("parts.measure"), 10),
+        *(Column(t("workbook.role_in", scope=context.scope(scope)), 24) for scope in SCOPES),
+        Column(t("dialog.weight"), 16), Column(t("dialog.uid"), 30), Column(t("dialog.object"), 60),
+        Column(t("dialog.buyer"), 28), Column(t("dialog.date"), 12), Column(t("dialog.amount"), 17),
+        Column(t("dialog.source"), 44),
+    ]
+    by_uid = {line.uid: line for line in lines}
+    ratios = {
+        (card.id, method.name)
+        for card in context.catalogue.indicators.values()
+        for method in card.methods
+        if method.kind == "ratio"
+    }
+    grouped: dict[tuple[str, str, str, str, str], dict[str, Role]] = {}
+    for role in roles:
+        # A ratio counts a contract twice: its part, and the rest of its whole.
+        part = role.role if (role.code, role.method) in ratios else ""
+        key = (role.code, role.method, role.measure, role.unit_id, part)
+        grouped.setdefault(key, {})[role.scope] = role
+    if len(grouped) > MAX_EVIDENCE:
+        message = t("workbook.too_many", count=context.formats.number(len(grouped)))
+        return [Column(t("workbook.text"), 90)], [(message,)]
+
+    def rows() -> Iterable[Sequence[Cell]]:
+        for (code, method, measure, uid, _), found in grouped.items():
+            line = by_uid.get(uid)
+            weight = next(iter(found.values())).weight
+            yield (
+                code, method, t.code("measures", measure),
+                *(_role(context, found.get(scope)) for scope in SCOPES),
+                _weight(measure, weight), uid,
+                None if line is None else line.object,
+                None if line is None else context.buyer(line.buyer_id),
+                None if line is None else line.notified_date,
+                None if line is None else Number(line.amount_initial_eur, _EURO),
+                None if line is None else " ".join(p for p in (line.source_file, line.source_pointer) if p),
+            )
+
+    return columns, rows()
+
+
+def _role(context: Context, role: Role | None) -> str | None:
+    if role is None:
+        return None
+    text = context.labels.code("roles", role.role)
+    return f"{text} ({context.labels.code('reasons', role.reason)})" if role.reason else text
+
+
+def _objectives(context: Context, verdicts: Sequence[Verdict]) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    columns = [
+        Column(t("objectives.objective"), 50, wrap=True), Column(t("workbook.code"), 9),
+        Column(t("parts.measure"), 20), Column(t("parts.scope"), 28), Column(t("objectives.buyer"), 28),
+        Column(t("objectives.threshold"), 14), Column(t("objectives.due"), 10),
+        Column(t("objectives.value", year=context.year), 14), Column(t("parts.low"), 14),
+        Column(t("parts.high"), 14), Column(t("objectives.verdict"), 16),
+        Column(t("workbook.trajectory"), 24), Column(t("objectives.gap"), 16),
+    ]
+
+    def rows() -> Iterable[Sequence[Cell]]:
+        for v in verdicts:
+            card = context.catalogue.indicators.get(v.code)
+            label = context.text(v.label_fr, v.label_en)
+            trajectory = v.trajectory or "null"
+            yield (
+                label or (context.card_text(card.labels) if card else v.code), v.code,
+                t.code("results", f"{v.unit}.{v.measure}"), context.scope(v.scope),
+                context.buyer(v.buyer_id), _value(v.unit, v.threshold), v.due_year,
+                _value(v.unit, v.value), _value(v.unit, v.low), _value(v.unit, v.high),
+                t.code("objectives", v.verdict),
+                t.code("objectives", f"trajectory_{trajectory}") if v.verdict == "not_due" else "",
+                Number(v.to_qualify),
+            )
+
+    return columns, rows()
+
+
+def _findings(context: Context, source: Source) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    columns = [
+        Column(t("quality.severity"), 14), Column(t("quality.rule"), 34, wrap=True),
+        Column(t("workbook.message"), 70, wrap=True), Column(t("quality.action"), 50, wrap=True),
+        Column(t("quality.file"), 34), Column(t("workbook.pointer"), 20), Column(t("workbook.key"), 30),
+        Column(t("workbook.field"), 22), Column(t("workbook.value"), 30),
+    ]
+    english = context.language == "en"
+
+    def rows() -> Iterable[Sequence[Cell]]:
+        for item in source.all_findings(MAX_EVIDENCE):
+            rule = context.catalogue.rules.get(item.rule)
+            yield (
+                t.code("quality.severities", item.severity),
+                context.text(rule.title_fr, rule.title_en) if rule else item.rule,
+                item.message_en if english else item.message_fr,
+                (item.action_en if english else item.action) or "",
+                item.source_file, item.source_pointer, item.key, item.field, item.value,
+            )
+
+    return columns, rows()
+
+
+def _quality(context: Context, quality: QualityView) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    columns = [
+        Column(t("workbook.kind"), 26), Column(t("workbook.subject"), 50, wrap=True),
+        *(Column(t(f"quality.{name}"), 14) for name in ("records_in", "kept", "merged", "rejected")),
+        Column(t("quality.share"), 10), Column(t("quality.result"), 18), Column(t("quality.sha256"), 68),
+    ]
+    rows: list[Sequence[Cell]] = []
+    for field, filled, required, share, _ in quality.completeness:
+        rows.append((t("quality.completeness"), field, required, filled, None, None, share, None, None))
+    for step, records, kept, merged, rejected, closes in quality.balances:
+        outcome = t("quality.closed") if closes else t("quality.open")
+        rows.append((t("quality.balances"), step, records, kept, merged, rejected, None, outcome, None))
+    for file, sha256, title, records, kept, rejected in quality.inputs:
+        rows.append((t("quality.inputs"), file, records, kept, None, rejected, None, title, sha256))
+    for description, table, _, passed, unexpected in quality.checks:
+        outcome = t("quality.passed") if passed else t("quality.failed")
+        subject = f"{description} ({table})"
+        rows.append((t("quality.checks"), subject, None, None, None, unexpected, None, outcome, None))
+    return columns, rows
+
+
+def _glossary(context: Context) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    entries = (entry.split("|") for entry in t.family("glossary").values())
+    columns = [Column(t("workbook.term"), 36), Column(t("workbook.definition"), 100, wrap=True)]
+    return columns, ((term, definition) for term, definition in entries)
+
+
+def _methods(context: Context, run: Run) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    t = context.labels
+    columns = [Column(t("workbook.code"), 14), Column(t("workbook.subject"), 28), Column(t("workbook.text"), 110, wrap=True)]
+    rows: list[Sequence[Cell]] = [
+        ("", t("page.as_of"), context.formats.date(run.as_of)),
+        ("", t("page.floor"), t("page.floor_value", amount=context.floor)),
+        ("", t("sections.method"), t("tables.note")),
+    ]
+    for card in context.catalogue.indicators.values():
+        rows += [
+            (card.id, t("workbook.title"), context.card_text(card.labels)),
+            (card.id, t("method.counts"), context.card_text(card.counts)),
+            (card.id, t("method.perimeter"), context.card_text(card.population_text)),
+            (card.id, t("method.version"), str(card.method_version)),
+            *((card.id, t("method.caveats"), context.card_text(text)) for text in card.caveats),
+            *(
+                (card.id, t("method.legal"),
+                 f"{context.card_text(law.text)} – {law.source} ({t('method.' + law.status)})")
+                for law in card.legal
+            ),
+            *(
+                (card.id, t("method.changelog"), f"{item.version} ({item.date}) – {context.card_text(item.text)}")
+                for item in card.changelog
+            ),
+        ]
+    return columns, rows
+
+
+def _without_clock(content: bytes, as_of: dt.date) -> bytes:
+    """The same workbook with the date of the data in place of the clock's."""
+    stamp = f"{as_of.isoformat()}T00:00:00Z".encode()
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in sorted(old.namelist(), key=lambda name: (name != "[Content_Types].xml", name)):
+            data = old.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stamp, data)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            new.writestr(entry, data)
+    return target.getvalue()

@@ -1,0 +1,196 @@
+"""The scheme file: who reports, on what, against which objectives."""
+
+from __future__ import annotations
+
+import glob
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from spaser.cards import Model, Text, load_yaml, parse
+from spaser.errors import InputError
+from spaser.project import Project
+
+
+class Period(Model):
+    """First and last year of the scheme; `from` and `to` in the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    first: int = Field(alias="from")
+    last: int = Field(alias="to")
+
+
+class Buyer(Model):
+    """A buyer of the scheme, by its SIRET."""
+
+    id: str
+    name: str
+
+    @field_validator("id")
+    @classmethod
+    def _fourteen_digits(cls, value: str) -> str:
+        if len(value) != 14 or not value.isdigit():
+            msg = f"« {value} » : 14 chiffres attendus, entre guillemets / 14 digits expected, quoted"
+            raise ValueError(msg)
+        return value
+
+
+class Target(Model):
+    """An objective: an indicator's result, its due year and the threshold to meet.
+
+    Exactly one of `at_least`, `at_most` and `times_baseline` is given; `times_baseline` needs
+    `baseline_year`. Shares are written 0–1.
+    """
+
+    id: str = ""
+    indicator: str
+    method: str = "default"
+    measure: str = "count"
+    unit: str = "share"
+    scope: str = "floor"
+    buyer: str = "*"
+    year: int
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    times_baseline: Decimal | None = None
+    baseline_year: int | None = None
+    label: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Target:
+        given = [self.at_least, self.at_most, self.times_baseline]
+        if sum(value is not None for value in given) != 1:
+            msg = "exactly one of at_least, at_most, times_baseline is needed"
+            raise ValueError(msg)
+        if self.times_baseline is not None and self.baseline_year is None:
+            msg = "times_baseline needs baseline_year"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def direction(self) -> Literal["up", "down"]:
+        """Whether the value must rise to the threshold or stay below it."""
+        return "down" if self.at_most is not None else "up"
+
+
+class ReportSettings(Model):
+    """How the report looks."""
+
+    languages: tuple[Literal["fr", "en"], ...] = ("fr",)
+    logo: str | None = None
+    accent: str = "#1f5f8b"
+
+
+class Scheme(Model):
+    """A SPASER scheme (`pipelines/<name>.yml`)."""
+
+    name: str
+    title: Text
+    period: Period | None = None
+    buyers: tuple[Buyer, ...] | Literal["all"]
+    inputs: tuple[str, ...]
+    floor_eur: Decimal = Decimal(40000)
+    targets: tuple[Target, ...] = ()
+    report: ReportSettings = ReportSettings()
+
+    @field_validator("title", mode="before")
+    @classmethod
+    def _one_language_is_enough(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"fr": value, "en": value}
+        if isinstance(value, dict) and len(value) == 1:
+            text = next(iter(value.values()))
+            return {"fr": text, "en": text, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _buyers_of_targets_are_known(self) -> Scheme:
+        if self.buyers != "all":
+            known = {buyer.id for buyer in self.buyers} | {"*"}
+            for target in self.targets:
+                if target.buyer not in known:
+                    msg = f"target on an unknown buyer {target.buyer}"
+                    raise ValueError(msg)
+        return self
+
+    def numbered_targets(self) -> tuple[Target, ...]:
+        """The targets, each with an id: its own, else `T01`, `T02`… in the order of the file."""
+        return tuple(
+            target if target.id else target.model_copy(update={"id": f"T{number:02d}"})
+            for number, target in enumerate(self.targets, start=1)
+        )
+
+    def buyer_names(self) -> dict[str, str]:
+        """Name of each buyer the scheme names."""
+        return {} if self.buyers == "all" else {buyer.id: buyer.name for buyer in self.buyers}
+
+
+def load_scheme(project: Project, name: str) -> Scheme:
+    """The scheme of that name, or at that path.
+
+    Raises:
+        InputError: no such file, or a key that is unknown, missing or wrong.
+    """
+    path = project.scheme_file(name)
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in project.pipelines.glob("*.yml"))) or "—"
+        raise InputError(
+            f"Schéma « {name} » introuvable dans {project.pipelines}. Schémas présents : {known}.",
+            f"Scheme “{name}” not found in {project.pipelines}. Schemes present: {known}.",
+        )
+    return parse(Scheme, {"name": path.stem, **load_yaml(path)}, f"pipelines/{path.name}")
+
+
+def scheme_for_files(files: tuple[Path, ...]) -> Scheme:
+    """The scheme behind `spaser try`: every buyer found, no targets."""
+    return Scheme(
+        name="essai",
+        title=Text(fr="Essai sur des registres", en="Trial on registers"),
+        buyers="all",
+        inputs=tuple(str(file.resolve()) for file in files),
+    )
+
+
+def input_files(scheme: Scheme, root: Path) -> list[Path]:
+    """The files a scheme reads, sorted by name: globs and folders are opened, hidden files left.
+
+    Raises:
+        InputError: no file at all.
+    """
+    found: set[Path] = set()
+    for pattern in scheme.inputs:
+        path = Path(pattern) if Path(pattern).is_absolute() else root / pattern
+        matches = [path] if path.exists() else [Path(match) for match in _glob(path)]
+        for match in matches:
+            found |= _files_of(match)
+    if not found:
+        raise InputError(
+            f"Aucun fichier d'entrée : {', '.join(scheme.inputs)}. "
+            "Déposez-y les exports de vos registres (DECP, CSV…).",
+            f"No input file: {', '.join(scheme.inputs)}. Put the exports of your registers there.",
+        )
+    return sorted(found, key=lambda file: (file.name, str(file)))
+
+
+def _glob(pattern: Path) -> list[str]:
+    return glob.glob(str(pattern), recursive=True)
+
+
+def _files_of(path: Path) -> set[Path]:
+    candidates = path.rglob("*") if path.is_dir() else [path]
+    return {
+        file
+        for file in candidates
+        if file.is_file() and not _is_hidden(file, path.parent) and not _is_note(file)
+    }
+
+
+def _is_hidden(file: Path, parent: Path) -> bool:
+    return any(part.startswith((".", "~$")) for part in file.relative_to(parent).parts)
+
+
+def _is_note(file: Path) -> bool:
+    """A folder of registers may explain itself in a LISEZMOI or README."""
+    return file.suffix == ".md"

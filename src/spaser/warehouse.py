@@ -1,0 +1,195 @@
+"""The one place that opens an engine, and where a scheme's tables lie.
+
+A table `curated.contracts` is the folder `<root>/curated/contracts/` of Parquet parts. A part is
+written beside the old one and moved into place, so a reader never sees half of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+STORAGE_VERSION = "v1.2.0"
+"""Storage version of `spaser.duckdb`: readable by DuckDB 1.x."""
+
+MEMORY_LIMIT = "400MB"
+"""What a session may hold before it spills to disk; a whole run stays under 600 MB."""
+
+Connection = duckdb.DuckDBPyConnection
+EngineError = duckdb.Error
+
+
+@contextmanager
+def session(memory_limit: str = MEMORY_LIMIT) -> Iterator[Connection]:
+    """An in-memory DuckDB that spills to a temporary folder and loads no extension."""
+    with tempfile.TemporaryDirectory(prefix="spaser-") as spill:
+        connection = duckdb.connect()
+        try:
+            connection.execute(f"set temp_directory = '{spill}'")
+            connection.execute(f"set memory_limit = '{memory_limit}'")
+            connection.execute("set autoinstall_known_extensions = false")
+            connection.execute("set autoload_known_extensions = false")
+            connection.execute("set enable_progress_bar = false")
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+
+class Tables:
+    """The Parquet tables of one scheme under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, table: str) -> Path:
+        """Where the parts of a table lie."""
+        layer, name = table.split(".")
+        return self.root / layer / name
+
+    def exists(self, table: str) -> bool:
+        """Whether at least one part of the table has been built."""
+        folder = self.folder(table)
+        return folder.is_dir() and next(folder.glob("*.parquet"), None) is not None
+
+    def names(self) -> list[str]:
+        """Every table built, sorted."""
+        folders = {path.parent for path in self.root.glob("*/*/*.parquet")}
+        return sorted(f"{folder.parent.name}.{folder.name}" for folder in folders)
+
+    def scan(self, table: str) -> str:
+        """The SQL that reads a table."""
+        pattern = _literal(f"{self.folder(table).as_posix()}/*.parquet")
+        return f"read_parquet({pattern}, union_by_name = true)"
+
+    def attach(self, connection: Connection, tables: Iterable[str]) -> None:
+        """Create a view `layer.table` for each table."""
+        for table in tables:
+            connection.execute(f"create schema if not exists {table.split('.')[0]}")
+            connection.execute(f"create or replace view {table} as select * from {self.scan(table)}")
+
+    def write(self, connection: Connection, table: str, query: str, part: str = "part") -> int:
+        """Write the rows of a query as one part of a table; returns their number."""
+        target = self.folder(table) / f"{part}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_suffix(".parquet.tmp")
+        counted = connection.execute(
+            f"copy ({query}) to {_literal(beside.as_posix())} (format parquet, compression zstd)"
+        ).fetchall()
+        beside.replace(target)
+        return int(counted[0][0])
+
+    def keep_only(self, table: str, parts: Iterable[str]) -> None:
+        """Remove the parts of a table that are not named."""
+        kept = set(parts)
+        for path in self.folder(table).glob("*.parquet"):
+            if path.stem not in kept:
+                path.unlink()
+
+    def clear(self, table: str) -> None:
+        """Remove every part of a table."""
+        shutil.rmtree(self.folder(table), ignore_errors=True)
+
+
+class Engine(Protocol):
+    """What the layers from facts on ask of an engine: the same SQL text runs on each."""
+
+    def register(self, name: str, parquet: str) -> None:
+        """Make Parquet files readable under a table name."""
+
+    def query(self, sql: str) -> pa.Table:
+        """The rows of a query."""
+
+
+class DuckDBEngine:
+    """The default engine: embedded, no configuration."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def register(self, name: str, parquet: str) -> None:
+        """A view over Parquet files."""
+        self.connection.execute(
+            f"create or replace view {name} as "
+            f"select * from read_parquet({_literal(parquet)}, union_by_name = true)"
+        )
+
+    def query(self, sql: str) -> pa.Table:
+        """The rows of a query."""
+        return self.connection.sql(sql).to_arrow_table()
+
+
+def write_database(tables: Tables, target: Path) -> None:
+    """Write every table as a real table of one DuckDB file, then move it into place.
+
+    Rows are ordered by every column, so that the table digests are the same for the same inputs.
+    """
+    beside = target.with_name(target.name + ".tmp")
+    beside.unlink(missing_ok=True)
+    with session() as connection:
+        connection.execute(
+            f"attach {_literal(beside.as_posix())} as out (storage_version '{STORAGE_VERSION}')"
+        )
+        for table in tables.names():
+            connection.execute(f"create schema if not exists out.{table.split('.')[0]}")
+            connection.execute(f"create table out.{table} as select * from {tables.scan(table)}")
+        connection.execute("detach out")
+    beside.replace(target)
+
+
+@contextmanager
+def open_database(path: Path) -> Iterator[Connection]:
+    """A published `spaser.duckdb`, read-only."""
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def digest(connection: Connection, relation: str) -> str:
+    """A digest of a relation's rows that does not depend on their order."""
+    rows = connection.execute(
+        f"select count(*), coalesce(sum(hash(r)::hugeint), 0) from (select * from {relation}) r"
+    ).fetchall()
+    return hashlib.sha256(str(rows[0]).encode()).hexdigest()[:16]
+
+
+def swap_folder(beside: Path, target: Path) -> None:
+    """Put a finished folder in the place of the old one; the old one survives a failure."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    try:
+        beside.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def literal(value: str) -> str:
+    """A SQL string literal."""
+    return _literal(value)
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be created in a folder (or in the nearest existing parent)."""
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return os.access(existing, os.W_OK)

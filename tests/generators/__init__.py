@@ -1,0 +1,1 @@
+"""Seeded writers of fictional registers, for the demo, the tests and the benchmark."""
