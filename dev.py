@@ -293,10 +293,11 @@ class Record:
 def lint_commands(python: Path, *, fix: bool) -> dict[str, list[list[str]]]:
     """The checks that read code and cards without running them, by name."""
     tool = [str(python), "-m"]
+    concise = "--output-format=concise"
     return {
         "ruff": [
-            [*tool, "ruff", "check", "--output-format=concise", *(["--fix"] if fix else []), "."],
-            [*tool, "ruff", "format", "-q", *([] if fix else ["--check"]), "."],
+            [*tool, "ruff", "check", *(["--fix"] if fix else []), concise, "."],
+            [*tool, "ruff", "format", *([] if fix else ["--check", concise]), "."],
         ],
         "mypy": [[*tool, "mypy"]],
         "imports": [[str(python.with_name("lint-imports"))]],

@@ -86,7 +86,8 @@ select
     case
         when framework_role = 'framework' or list_contains(execution_modes, 'purchase_orders') then true
         when source in ('decp_2019_json', 'decp_2019_csv') and nature is not null then false
-        when techniques is not null and execution_modes is not null then false
+        when techniques is not null and execution_modes is not null
+            and not techniques_partial and not execution_modes_partial then false
     end as amount_is_maximum,
     null::decimal(18,2) as estimated_need_eur,
     'ht' as tax_basis,
@@ -123,7 +124,8 @@ select
     place_code, place_code_type,
     case
         when place_code_type = 'department' then case
-            when regexp_full_match(upper(place_code), '0?[0-9]{1,2}|2[AB]|97[0-9]|98[0-9]')
+            when regexp_full_match(place_code, '0?9[78][0-9]') then right(place_code, 3)
+            when regexp_full_match(upper(place_code), '0{0,2}([1-9]|[1-8][0-9]|9[0-5]|2[AB])')
                 then lpad(ltrim(upper(place_code), '0'), 2, '0') end
         when place_code_type in ('postal_code', 'municipality', 'arrondissement', 'canton') then case
             when regexp_full_match(place_code, '9[78][0-9]{3}') then substr(place_code, 1, 3)
@@ -131,7 +133,11 @@ select
             when place_code_type = 'postal_code' and regexp_full_match(place_code, '20[2-9][0-9]{2}') then '2B'
             when regexp_full_match(upper(place_code), '([0-9]{2}|2[AB])[0-9]{3}')
                 then substr(upper(place_code), 1, 2)
-            when regexp_full_match(place_code, '[1-9][0-9]{3}') then '0' || substr(place_code, 1, 1)
+            when place_code_type = 'canton'
+                and regexp_full_match(upper(place_code), '([0-9]{2}|2[AB])[0-9]{2}')
+                then substr(upper(place_code), 1, 2)
+            when place_code_type in ('postal_code', 'municipality')
+                and regexp_full_match(place_code, '[1-9][0-9]{3}') then '0' || substr(place_code, 1, 1)
             end
     end as department_code,
     holder_count, amendment_count, publication_count,

@@ -1,4 +1,4 @@
--- Every holder of a contract or concession: those first declared, then those an amendment names.
+-- Every holder of a contract or concession, as the retained publication declares them.
 with declared as (
     select p.uid, p.record_kind, r.source_file, r.source_pointer, r.record_number,
         case when p.record_kind = 'concession' then objects_of(r.holders, 'concessionnaire')

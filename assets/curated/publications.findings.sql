@@ -14,7 +14,8 @@ select 'republished', r.source_file, r.source_pointer, 'curated.publications', p
 from curated.publications p join curated.records r using (record_number)
 where p.role = 'retained' and p.publication_count > 1
 union all
-select 'lots_share_id', min(r.source_file), min(r.source_pointer), 'curated.publications',
+select 'lots_share_id', min_by(r.source_file, p.record_number),
+    min_by(r.source_pointer, p.record_number), 'curated.publications',
     p.buyer_id || '-' || p.contract_id, 'contract_id', cast(count(*) as varchar), null
 from curated.publications p join curated.records r using (record_number)
 where p.role = 'retained' and p.has_lots

@@ -13,7 +13,7 @@ document.documentElement.classList.add("js");
     const spec = specs[box.id];
     const layout = Object.assign({}, spec.layout);
     if (box.clientWidth < 480) {
-      layout.margin = Object.assign({}, layout.margin, { l: 44, r: 6 });
+      layout.margin = Object.assign({}, layout.margin, { l: 44 });
       layout.font = Object.assign({}, layout.font, { size: 12 });
     }
     window.Plotly.newPlot(box, spec.data, layout, config);
@@ -25,7 +25,15 @@ document.documentElement.classList.add("js");
     });
   }, { rootMargin: "400px" });
   boxes.forEach(function (box) { seen.observe(box); });
-  window.addEventListener("beforeprint", function () { boxes.forEach(draw); });
+  // On paper the method stands under its figure, and every chart in view is drawn.
+  const cards = document.querySelectorAll("details.method");
+  let opened = [];
+  window.addEventListener("beforeprint", function () {
+    boxes.forEach(draw);
+    opened = Array.from(cards).filter((card) => !card.open);
+    opened.forEach((card) => { card.open = true; });
+  });
+  window.addEventListener("afterprint", function () { opened.forEach((card) => { card.open = false; }); });
 })();
 
 (function contractLines() {
@@ -123,11 +131,13 @@ document.documentElement.classList.add("js");
     if (name === "date" && value && data.locale === "fr") return value.split("-").reverse().join("/");
     return value === "" || value === null ? "—" : value;
   }
+  const rank = ["numerator", "denominator_only", "unknown", "excluded"];
   function compare(a, b) {
     const left = columns[state.sort](a);
     const right = columns[state.sort](b);
     let order;
-    if (left === null || right === null) order = (left === null) - (right === null);
+    if (state.sort === "role") order = rank.indexOf(a.role) - rank.indexOf(b.role) || left.localeCompare(right);
+    else if (left === null || right === null) order = (left === null) - (right === null);
     else if (typeof left === "number") order = left - right;
     else order = left.localeCompare(right, data.locale, { sensitivity: "base", numeric: true });
     return (state.descending ? -order : order) || a.place - b.place;

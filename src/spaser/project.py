@@ -84,3 +84,8 @@ def definitions_root() -> Path:
     """The folder of the definitions that came with this code: the checkout's, else the wheel's."""
     checkout = Path(__file__).resolve().parents[2]
     return checkout if is_project(checkout) else PACKAGED
+
+
+def is_packaged(project: Project) -> bool:
+    """Whether a project is the read-only copy of the wheel."""
+    return project.root == PACKAGED

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -230,9 +230,11 @@ def _codes_row(read: Read[Codes]) -> Read[dict[str, Any]]:
 def _amount_row(read: Read[Decimal]) -> Read[dict[str, Any]]:
     if read.value is None:
         return Read(None, read.problem)
-    if abs(read.value) >= LARGEST_AMOUNT:
-        return Read({"eur": None, "out_of_range": True}, None)
-    return Read({"eur": round(read.value, 2), "out_of_range": False}, None)
+    if abs(read.value) < LARGEST_AMOUNT:
+        cents = read.value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        if abs(cents) < LARGEST_AMOUNT:
+            return Read({"eur": cents, "out_of_range": False}, None)
+    return Read({"eur": None, "out_of_range": True}, None)
 
 
 def _rounded(read: Read[Decimal]) -> Read[Decimal]:
@@ -242,7 +244,7 @@ def _rounded(read: Read[Decimal]) -> Read[Decimal]:
 def _typed_column(field: Field_) -> str:
     name = field.field
     if field.kind in {"text", "json"}:
-        filler = "('', 'nc', 'mq', 'cdl', 'null', 'none', 'nan')"
+        filler = "('', 'nc', 'mq', 'mq nc', 'cdl', 'null', 'none', 'nan')"
         cleaned = f"trim(r.{name})"
         return f"case when lower({cleaned}) not in {filler} then {cleaned} end as {name}"
     if field.kind == "amount":

@@ -101,7 +101,8 @@ def read_decimal(text: str) -> Read[Decimal]:
     if "," in compact and "." not in compact and compact.count(",") == 1:
         compact = compact.replace(",", ".")
     try:
-        value = Decimal(compact)
+        # Decimal would take 2023_10 for 202310.
+        value = Decimal(compact.replace("_", "?"))
     except InvalidOperation:
         return Read(None, "number_unreadable")
     return Read(value) if value.is_finite() else Read(None, "number_unreadable")

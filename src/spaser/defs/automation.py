@@ -1,6 +1,7 @@
 """What starts a run without anybody asking: a schedule and a sensor, both off until switched on."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -29,8 +30,8 @@ def weekly(scheme: Scheme) -> dg.ScheduleDefinition:
         execution_timezone="Europe/Paris",
         job_name=JOB,
     )
-    def schedule() -> dg.RunRequest:
-        return dg.RunRequest(tags=range_tags(scheme_years(scheme) or []))
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(tags=_years_until(scheme, context.scheduled_execution_time.year))
 
     return schedule
 
@@ -46,16 +47,29 @@ def raw_files(project: Project, scheme: Scheme) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         try:
-            key = fingerprint(input_files(scheme, project.root))
+            files = input_files(scheme, project.root)
         except InputError as error:
             return dg.SkipReason(error.fr)
+        key = fingerprint(files)
         if context.cursor != key:
             # A file still being copied differs at the next look: nothing starts before it is whole.
             context.update_cursor(key)
             return dg.SkipReason("Les fichiers viennent de changer / The files have just changed.")
-        return dg.RunRequest(run_key=key, tags=range_tags(scheme_years(scheme) or []))
+        return dg.RunRequest(run_key=key, tags=_years_until(scheme, _year_of_latest(files)))
 
     return sensor
+
+
+def _years_until(scheme: Scheme, last: int) -> dict[str, str]:
+    """The period as far as it has come; its first year at least."""
+    years = scheme_years(scheme) or []
+    return range_tags([year for year in years if year <= last] or years[:1])
+
+
+def _year_of_latest(files: list[Path]) -> int:
+    """The year the newest file was written: no register knows later contracts."""
+    newest = max(file.stat().st_mtime for file in files)
+    return datetime.fromtimestamp(newest, tz=UTC).year
 
 
 def fingerprint(files: list[Path]) -> str:

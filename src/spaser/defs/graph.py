@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -24,15 +24,20 @@ def graph_steps(project: Project, scheme: Scheme) -> list[Step]:
     return steps(catalogue(project.assets), partition_keys(scheme))
 
 
-def definitions(project: Project, scheme: Scheme, on_step: OnStep | None = None) -> dg.Definitions:
+def definitions(
+    project: Project,
+    scheme: Scheme,
+    ordered: Sequence[Step],
+    on_step: OnStep | None = None,
+) -> dg.Definitions:
     """The graph of a scheme.
 
     Args:
         project: the installation.
         scheme: who reports; a schedule and a sensor need its period.
+        ordered: the steps of the graph.
         on_step: told of each step that starts and ends; the console then stays quiet.
     """
-    ordered = graph_steps(project, scheme)
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
@@ -58,7 +63,8 @@ def current_definitions() -> dg.Definitions:
         InputError: no such scheme.
     """
     project = find_project()
-    return definitions(project, load_scheme(project, scheme_name(project)))
+    scheme = load_scheme(project, scheme_name(project))
+    return definitions(project, scheme, graph_steps(project, scheme))
 
 
 def scheme_name(project: Project, environment: Callable[[str], str | None] = os.environ.get) -> str:

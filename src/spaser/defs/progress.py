@@ -25,7 +25,7 @@ _STATUSES: dict[str, Status] = {
 class StepEvent:
     """A step that starts or ends.
 
-    position, total: its place among the steps of the graph, from 1. seconds: how long it took,
+    position, total: its place among the steps that run, from 1. seconds: how long it took,
     null at its start.
     """
 
@@ -42,10 +42,12 @@ OnStep = Callable[[StepEvent], None]
 
 def step_logger(steps: Sequence[Step], on_step: OnStep) -> dg.LoggerDefinition:
     """A logger that prints nothing and hands each step on."""
+    # One handler for every run of the job: the places go on from one to the next.
+    handler = _StepHandler(steps, on_step)
 
     def console(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("spaser.steps", level=logging.DEBUG)
-        logger.addHandler(_StepHandler(steps, on_step))
+        logger.addHandler(handler)
         return logger
 
     return dg.LoggerDefinition(console, description="Étapes seulement / Steps only.")
@@ -56,7 +58,8 @@ class _StepHandler(logging.Handler):
 
     def __init__(self, steps: Sequence[Step], on_step: OnStep) -> None:
         super().__init__()
-        self.places = {step.name: (place, step) for place, step in enumerate(steps, start=1)}
+        self.steps = {step.name: step for step in steps}
+        self.started = 0
         self.on_step = on_step
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -64,10 +67,10 @@ class _StepHandler(logging.Handler):
         status = _STATUSES.get(event.event_type_value) if event else None
         if event is None or status is None or event.step_key is None:
             return
-        place, step = self.places[event.step_key]
-        self.on_step(
-            StepEvent(step.name, step.title, status, place, len(self.places), _seconds(event))
-        )
+        self.started += status == "started"
+        step = self.steps[event.step_key]
+        total = len(self.steps)
+        self.on_step(StepEvent(step.name, step.title, status, self.started, total, _seconds(event)))
 
 
 def _seconds(event: dg.DagsterEvent) -> float | None:

@@ -63,12 +63,12 @@ def run_scheme(
 
     Results are computed for every year up to the latest one asked for, so that trends and baselines
     are there; reports are rendered for the years asked for. A scheme without period has the years
-    found in its registers, and its report is that of the latest.
+    found in its registers.
 
     Args:
         project: the installation.
         scheme: who reports.
-        years: the years to report on; all of the period when not given.
+        years: the years to report on; the latest one when not given.
         as_of: the day that stands for today, else the latest date found.
         language: language of the report, else the scheme's.
         out: folder of a trial: report and database go there, tables and history are dropped.
@@ -101,21 +101,17 @@ class _Execution:
         self.instance = instance
         self.scheme = run.scheme
         self.steps = graph_steps(project, self.scheme)
-        self.job = definitions(project, self.scheme, on_step).resolve_job_def(JOB)
+        self.job = definitions(project, self.scheme, self.steps, on_step).resolve_job_def(JOB)
 
     def publish(self, asked: Sequence[int] | None) -> RunOutcome:
-        known = scheme_years(self.scheme)
-        upstream = [step for step in self.steps if _partitions(step) is None]
-        by_year = [step for step in self.steps if _partitions(step) is not None]
-        if known is None:
-            self.execute(upstream, [])
-            upstream = []
-            known = years_found(self.run.tables)
-        results, reports = plan(self.scheme, known, asked)
+        by_year = [step for step in self.steps if step.assets.partitions_def]
+        self.execute([step for step in self.steps if step not in by_year], [])
+        # Only now is it known up to which day the registers go.
+        results, reports = plan(self.scheme, known_years(self.scheme, self.run.tables), asked)
         if results == reports:
-            self.execute([*upstream, *by_year], reports)
+            self.execute(by_year, reports)
         else:
-            self.execute([*upstream, *by_year[:-1]], results)
+            self.execute(by_year[:-1], results)
             self.execute(by_year[-1:], reports)
         return self.outcome(results, reports)
 
@@ -152,7 +148,7 @@ class _Execution:
 def plan(
     scheme: Scheme, known: Sequence[int], asked: Sequence[int] | None
 ) -> tuple[list[int], list[int]]:
-    """The years of the results and the years of the reports.
+    """The years of the results and the years of the reports: all up to the latest asked for.
 
     Raises:
         InputError: no year at all, or a year asked for that the scheme does not have.
@@ -164,7 +160,7 @@ def plan(
             "No contract has a readable notification date: there is no year to report on. "
             "Fill in the dates in the registers.",
         )
-    reports = _reported(scheme, known) if asked is None else sorted(set(asked))
+    reports = sorted(set(asked)) if asked else [max(known)]
     absent = [str(year) for year in reports if year not in known]
     if absent:
         span = f"{min(known)}–{max(known)}"
@@ -177,25 +173,17 @@ def plan(
     return list(range(min(known), max(reports) + 1)), list(range(min(reports), max(reports) + 1))
 
 
-def _reported(scheme: Scheme, known: Sequence[int]) -> list[int]:
-    if scheme.period is None:
-        return [max(known)]
-    return [year for year in known if year >= scheme.period.first]
-
-
-def years_found(tables: Tables) -> list[int]:
-    """The years of the contracts, up to the day that stands for today."""
+def known_years(scheme: Scheme, tables: Tables) -> list[int]:
+    """The years of a scheme, or those of its contracts, up to the day that stands for today."""
     with session() as connection:
         tables.attach(connection, ["facts.contracts", "quality.run"])
         rows = connection.execute(
-            "select distinct f.year from facts.contracts f, quality.run r "
-            "where f.year <= coalesce(year(r.as_of), f.year) order by f.year"
+            "select distinct year from facts.contracts where year is not null order by year"
         ).fetchall()
-    return [year for (year,) in rows if year in WIDEST]
-
-
-def _partitions(step: Step) -> dg.PartitionsDefinition[str] | None:
-    return step.assets.partitions_def
+        days = connection.execute("select as_of from quality.run").fetchall()
+    found = [year for (year,) in rows if year in WIDEST]
+    today: date | None = days[0][0] if days else None
+    return [year for year in scheme_years(scheme) or found if not today or year <= today.year]
 
 
 def _silent(event: StepEvent) -> None:

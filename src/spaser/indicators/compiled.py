@@ -2,8 +2,8 @@
 
 Every unit has three-valued states: `t`, `f` or `u` (unknown) for its membership (population,
 floor, maxima) and for what each card asks (`met`). Membership states are group keys, met states
-are counters. The finest group-by comes first, then the join with the small table of scopes, then
-the roll-up; unpivoting and division are done outside the engine (`results`). All additive measures
+are counters. The finest group-by comes first, then the roll-up, and last, on what little is left,
+the join with the small table of scopes; unpivoting and division are done outside the engine (`results`). All additive measures
 of the cards of one fact table are in this one scan.
 """
 
@@ -191,17 +191,29 @@ def _finest_counters(measured: Measured) -> list[str]:
     # A mean or a ratio knows both its parts of a unit, or neither.
     states = ("t", "t", "u") if measured.method.kind in {"mean", "ratio"} else STATES
     counters = [
-        f"sum(case when {met} = '{state}' then {weight} else 0 end) as {name}_{counter}"
+        _sum_where(f"{met} = '{state}'", weight) + f" as {name}_{counter}"
         for counter, state, weight in zip(STATES, states, weights, strict=True)
     ]
     if measured.can_exclude:
-        counters.append(
-            f"sum(case when {measured.true_weight} is null then 1 else 0 end) as {name}_x"
-        )
+        counters.append(_sum_where(f"{measured.true_weight} is null", "1") + f" as {name}_x")
     return counters
 
 
-def _rolled_counters(measured: Measured) -> list[str]:
+def _sum_where(condition: str, weight: str) -> str:
+    if weight == "1":
+        return f"count(case when {condition} then 1 end)"
+    return f"sum(case when {condition} then {weight} else 0 end)"
+
+
+def _summed(measured: Measured) -> list[str]:
+    """The roll-up of the finest counters."""
+    columns = [f"{measured.name}_{state}" for state in STATES]
+    if measured.can_exclude:
+        columns.append(f"{measured.name}_x")
+    return [f"sum({column}) as {column}" for column in columns]
+
+
+def _scoped_counters(measured: Measured) -> list[str]:
     """Members' counters (`n1_t`) and those of units that may be members (`n1_mt`)."""
     certain = f"membership = 't' and {measured.population} = 't'"
     possible = f"{measured.population} <> 'f' and (membership = 'u' or {measured.population} = 'u')"
@@ -220,28 +232,30 @@ def _rolled_counters(measured: Measured) -> list[str]:
 
 
 def _grouping_sets(compiled: Compiled, buyer_dimensions: bool) -> list[tuple[str, ...]]:
-    sets: list[tuple[str, ...]] = [("scope",), ("scope", "buyer_id")]
+    sets: list[tuple[str, ...]] = [(), ("buyer_id",)]
     for name in compiled.dimensions:
-        sets.append(("scope", name))
+        sets.append((name,))
         if buyer_dimensions:
-            sets.append(("scope", "buyer_id", name))
+            sets.append(("buyer_id", name))
     return sets
 
 
 def scan_sql(compiled: Compiled, year: int, buyer_dimensions: bool) -> str:
     """One scan of a year: a row per scope, buyer and dimension member, a column per counter."""
-    keys = ["buyer_id", *compiled.dimensions, "floor_state", "maxima_state"]
-    keys += [f"population_{n}" for n in range(len(compiled.populations))]
+    states = ["floor_state", "maxima_state"]
+    states += [f"population_{n}" for n in range(len(compiled.populations))]
+    keys = ["buyer_id", *compiled.dimensions, *states]
     finest = [counter for m in compiled.measured for counter in _finest_counters(m)]
-    rolled = [counter for m in compiled.measured for counter in _rolled_counters(m)]
-    groups = _grouping_sets(compiled, buyer_dimensions)
-    sets = ",\n    ".join(f"({', '.join(names)})" for names in groups)
+    summed = [counter for m in compiled.measured for counter in _summed(m)]
+    scoped = [counter for m in compiled.measured for counter in _scoped_counters(m)]
+    sets = ",\n    ".join(
+        f"({', '.join([*states, *names])})" for names in _grouping_sets(compiled, buyer_dimensions)
+    )
     dimension = " ".join(
         f"when grouping({name}) = 0 then '{name}'" for name in compiled.dimensions
     )
     member = " ".join(f"when grouping({name}) = 0 then {name}" for name in compiled.dimensions)
-    # `where population is possible` keeps the finest groups few: units out of every population
-    # would only carry zeros.
+    # Units out of every population would only carry zeros.
     possible = " or ".join(f"population_{n} <> 'f'" for n in range(len(compiled.populations)))
     return f"""with states as ({_STATES_SQL}),
 scopes as ({SCOPES_SQL}),
@@ -250,24 +264,30 @@ units as (
 ),
 finest as (
 select {', '.join(keys)},
-    {(',' + chr(10) + '    ').join(finest)}
+    {_lines(finest)}
 from units where {possible}
 group by {', '.join(keys)}
 ),
-scoped as (
-select s.scope, s.membership, finest.*
-from finest join scopes s
-    on s.floor_state = finest.floor_state and s.maxima_state = finest.maxima_state
-)
-select scope,
+rolled as (
+select {', '.join(states)},
     case when grouping(buyer_id) = 0 then buyer_id else '{ALL}' end as buyer_id,
     case {dimension} else '{ALL}' end as dimension,
     case {member} else '{ALL}' end as member,
-    {(',' + chr(10) + '    ').join(rolled)}
-from scoped
+    {_lines(summed)}
+from finest
 group by grouping sets (
     {sets}
-)"""
+)
+)
+select s.scope, r.buyer_id, r.dimension, r.member,
+    {_lines(scoped)}
+from rolled r join scopes s
+    on s.floor_state = r.floor_state and s.maxima_state = r.maxima_state
+group by s.scope, r.buyer_id, r.dimension, r.member"""
+
+
+def _lines(expressions: Sequence[str]) -> str:
+    return ",\n    ".join(expressions)
 
 
 def median_sql(compiled: Compiled, median: Measured, year: int, buyer_dimensions: bool) -> str:

@@ -64,7 +64,7 @@ def compute(
         kept = _rows_of_other_axes(tables, "indicators.results", part, cards)
         written = tables.write(connection, "indicators.results", rows + kept, part)
         if with_evidence:
-            query = evidence_rows(engine, compiled, scheme, year)
+            query = evidence_rows(engine, compiled, scheme.name, year)
             connection.register("evidence_rows", query)
             kept = _rows_of_other_axes(tables, "indicators.evidence", part, cards)
             tables.write(connection, "indicators.evidence", f"select * from evidence_rows{kept}", part)
@@ -116,7 +116,7 @@ def result_rows(
 def evidence_rows(
     engine: Engine,
     compiled: Compiled,
-    scheme: Scheme,
+    scheme: str,
     year: int,
     codes: Iterable[str] | None = None,
 ) -> pa.Table:
@@ -127,7 +127,7 @@ def evidence_rows(
         chosen = [m for m in (*compiled.measured, *compiled.medians) if m.card.id in wanted]
     query = evidence_sql(compiled, year, chosen)
     return engine.query(
-        f"select {literal(scheme.name)} as scheme, e.* from ({query}) e "
+        f"select {literal(scheme)} as scheme, e.* from ({query}) e "
         "order by code, method, scope, measure, unit_id, role"
     )
 

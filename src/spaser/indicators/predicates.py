@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError
+from sqlglot.errors import SqlglotError
 
 from spaser.cards import IndicatorCard, TableCard
 from spaser.errors import InputError
@@ -32,10 +32,7 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Null,
     exp.Neg,
 )
-_BOOLEAN: tuple[type[exp.Expression], ...] = (
-    exp.And,
-    exp.Or,
-    exp.Not,
+_COMPARISONS: tuple[type[exp.Expression], ...] = (
     exp.EQ,
     exp.NEQ,
     exp.GT,
@@ -56,13 +53,21 @@ def predicate(card: IndicatorCard, fact: TableCard, text: str) -> str:
         InputError: not one pure boolean expression over known columns.
     """
     tree = _checked(card, fact, text)
-    core = tree.unnest()
-    is_boolean_column = isinstance(core, exp.Column) and (
-        fact.columns[core.name].type.upper() == "BOOLEAN"
-    )
-    if not isinstance(core, _BOOLEAN) and not is_boolean_column:
+    if not _is_condition(tree, fact):
         raise _refused(card, text, "ce n'est pas une condition vraie ou fausse", "it is no condition")
-    return tree.sql(dialect="postgres")
+    return tree.sql(dialect="postgres", comments=False)
+
+
+def _is_condition(tree: exp.Expression, fact: TableCard) -> bool:
+    """Whether an expression is true, false or unknown, and so is all that it joins."""
+    core = tree.unnest()
+    if isinstance(core, (exp.And, exp.Or)):
+        return _is_condition(core.left, fact) and _is_condition(core.right, fact)
+    if isinstance(core, exp.Not):
+        return _is_condition(core.this, fact)
+    if isinstance(core, exp.Column):
+        return fact.columns[core.name].type.upper() == "BOOLEAN"
+    return isinstance(core, _COMPARISONS)
 
 
 def measure(card: IndicatorCard, fact: TableCard, text: str) -> str:
@@ -74,13 +79,13 @@ def measure(card: IndicatorCard, fact: TableCard, text: str) -> str:
     tree = _checked(card, fact, text)
     if not isinstance(tree, exp.Column):
         raise _refused(card, text, "un nom de colonne est attendu", "a column name is expected")
-    return tree.sql(dialect="postgres")
+    return tree.sql(dialect="postgres", comments=False)
 
 
 def _checked(card: IndicatorCard, fact: TableCard, text: str) -> exp.Expression:
     try:
         trees = _parsed(text)
-    except ParseError as error:
+    except SqlglotError as error:
         reason = " ".join(str(error).split())[:120]
         raise _refused(card, text, f"SQL illisible ({reason})", f"unreadable SQL ({reason})") from None
     if len(trees) != 1 or trees[0] is None:

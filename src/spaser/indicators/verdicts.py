@@ -27,6 +27,9 @@ class Interval:
 
 UNKNOWN = Interval(None, None, None)
 
+_ADDITIVE_UNITS = ("share", "contracts", "eur")
+"""Of a mean or a median, one unknown contract leaves no bound to move."""
+
 
 def met(
     interval: Interval, threshold: Decimal | None, direction: str
@@ -119,7 +122,8 @@ def _verdict_row(
     start = _start(connection, scheme, target)
     verdict = verdict_of(year, target, interval, threshold)
     to_qualify = None
-    if verdict == "undecidable" and row and has_evidence and threshold is not None:
+    additive = target.unit in _ADDITIVE_UNITS
+    if verdict == "undecidable" and additive and row and has_evidence and threshold is not None:
         to_qualify = _to_qualify(connection, target, year, row, threshold)
     card = catalogue.indicators[target.indicator]
     label = target.label or card.labels
@@ -211,9 +215,9 @@ def _to_qualify(
 ) -> int | None:
     """The least number of unknown contracts whose answer can decide the target.
 
-    The heaviest unknown contracts are taken first: either enough of them answer favourably to
-    raise the low bound to the threshold, or enough answer unfavourably to bring the high bound
-    below it. Exact when the unknowns are contracts of the scope whose fact is unknown.
+    The heaviest unknown contracts are taken first: either enough of them answer yes to raise the
+    low bound to the threshold, or enough answer no to bring the high bound below it. Exact when
+    the unknowns are contracts of the scope whose fact is unknown.
     """
     buyer = "" if target.buyer == "*" else "and buyer_id = ?"
     weights = [
@@ -230,10 +234,12 @@ def _to_qualify(
         return None
     total = sum(weights, Decimal(0))
     whole = row["denominator"] + total if target.unit == "share" else Decimal(1)
-    favourable = _fewest(weights, threshold * whole - row["numerator"])
+    # At the threshold itself a target is met, upward or downward: the other way must pass it.
+    upward = target.direction == "up"
+    raised = _fewest(weights, threshold * whole - row["numerator"], strictly=not upward)
     above = row["numerator"] + total - threshold * whole
-    unfavourable = _fewest(weights, above, strictly=True)
-    counts = [count for count in (favourable, unfavourable) if count is not None]
+    lowered = _fewest(weights, above, strictly=upward)
+    counts = [count for count in (raised, lowered) if count is not None]
     return min(counts) if counts else None
 
 

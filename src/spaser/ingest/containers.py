@@ -148,7 +148,10 @@ def _looks_xml(head: bytes) -> bool:
 def _is_html(head: bytes) -> bool:
     """A page saved in the place of a file: most often a log-in or an error page."""
     text = head.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK).lower()
-    return re.match(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html)\b", text, re.S) is not None
+    return (
+        re.match(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html)\b", text, re.S)
+        is not None
+    )
 
 
 def _unpack(file: Path, target: Path) -> Path:
@@ -173,7 +176,8 @@ def _unpack(file: Path, target: Path) -> Path:
                 out.write(piece)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise Damaged(
-            f"gzip tronqué ou abîmé après {unpacked} octets décompressés. Téléchargez-le à nouveau.",
+            f"gzip tronqué ou abîmé après {unpacked} octets décompressés. "
+            "Téléchargez-le à nouveau.",
             f"gzip truncated or damaged after {unpacked} unpacked bytes. Download it again.",
         ) from None
     return target

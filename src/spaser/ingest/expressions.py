@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ from spaser.cards import Catalogue, SourceCard
 from spaser.ingest.recognise import alternatives, folded, mapped_names
 from spaser.warehouse import literal
 
-LITERAL_KINDS = frozenset({"amount", "share", "integer", "json"})
-"""Kinds kept exactly as written: an engine prints the number 35000.10 as 35000.1."""
+EXACT_KINDS = frozenset({"amount", "share"})
+"""Kinds where every digit counts: the engine's numbers hold fifteen of them."""
 
 Paths = Mapping[str, str | tuple[str, ...]]
 
@@ -46,28 +47,21 @@ def select(reading: Reading, constants: Mapping[str, str], names: Sequence[str])
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def literal_keys(card: SourceCard, catalogue: Catalogue) -> tuple[str, ...]:
-    """Top-level keys whose text is wanted exactly as written."""
-    keys: dict[str, None] = {}
-    for fields in (card.fields, card.concession_fields):
-        for name, path in fields.items():
-            if catalogue.fields[name].kind in LITERAL_KINDS:
-                keys |= dict.fromkeys(key for key in alternatives(path) if "/" not in key)
-    return tuple(keys)
-
-
 def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Reading:
-    """Reads rows `(position, json, pointer, kind, l0…)`, see `records.batch_schema`."""
+    """Reads blocks of records (`records.SCHEMA`)."""
     contract: Paths = card.fields
     concession: Paths = {**card.fields, **card.concession_fields}
     paths = sorted({path for fields in (contract, concession) for path in _flat(fields)})
     parents = sorted({path.split("/")[0] for path in paths if "/" in path})
     fetched = [*paths, *(parent for parent in parents if parent not in paths), "_type", "nature"]
     place = {path: f"x[{number}]" for number, path in reversed([*enumerate(fetched, start=1)])}
-    exact = {key: f"l{number}" for number, key in enumerate(literal_keys(card, catalogue))}
 
-    def value(path: str) -> str:
-        return f"coalesce({exact[path]}, {place[path]})" if path in exact else place[path]
+    def values(name: str, path: str | tuple[str, ...]) -> list[str]:
+        exact = catalogue.fields[name].kind in EXACT_KINDS
+        return [
+            _as_written(key, place[key]) if exact and "/" not in key else place[key]
+            for key in alternatives(path)
+        ]
 
     pointers = ", ".join(literal(f"/{path}") for path in fetched)
     kind = (
@@ -85,8 +79,8 @@ def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Readi
     names = dict.fromkeys([*contract, *concession])
     fields = {
         name: _by_kind(
-            _first([value(path) for path in alternatives(contract.get(name, ()))]),
-            _first([value(path) for path in alternatives(concession.get(name, ()))]),
+            _first(values(name, contract.get(name, ()))),
+            _first(values(name, concession.get(name, ()))),
         )
         for name in names
     }
@@ -95,6 +89,21 @@ def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Readi
         _json_rest(concession, place),
     )
     return Reading(inner, "position", "pointer", "record_kind", fields, other)
+
+
+def _as_written(key: str, value: str) -> str:
+    """A long number as the file writes it, found again by its key and checked by its value.
+
+    The engine prints a JSON number as the shortest text of the same double: 35000.10 as 35000.1,
+    which is equal, but 12345678901234567.89 as 12345678901234568.0, which is not.
+    """
+    written = f"""'"{re.escape(key)}"\\s*:\\s*(-?[0-9][0-9.eE+-]*)'"""
+    found = f"regexp_extract(json, {written}, 1)"
+    return (
+        f"case when length({value}) > 15 "
+        f"and try_cast({found} as double) = try_cast({value} as double) "
+        f"then {found} else {value} end"
+    )
 
 
 def _parent(place: Mapping[str, str], name: str) -> str:
@@ -133,9 +142,7 @@ def _json_rest(fields: Paths, place: Mapping[str, str]) -> str:
         if "/" in path:
             parent, child = path.split("/", 1)
             inside.setdefault(parent, []).append(child)
-    parts = [
-        f"list_filter(json_keys(json), lambda k: not list_contains({_strings(known)}, k))"
-    ]
+    parts = [f"list_filter(json_keys(json), lambda k: not list_contains({_strings(known)}, k))"]
     for parent, children in sorted(inside.items()):
         if parent in _flat(fields):
             continue  # read as a whole too
@@ -182,7 +189,7 @@ def table_fields(
         columns: header name → SQL of the cell, in the order of the file.
     """
     exact = dict(columns)
-    loose = {folded(name): cell for name, cell in reversed(columns.items())}
+    loose = {folded(name): cell for name, cell in reversed([*columns.items()])}
 
     def cell(name: str) -> str | None:
         return exact.get(name) or loose.get(folded(name))
@@ -259,9 +266,11 @@ def _object(tree: Mapping[str, Any], absent: Sequence[str]) -> str:
     if set(tree) == {"0"}:
         made = f"json_array({_node(tree['0'], absent)})"
     else:
-        made = "json_object(" + ", ".join(
-            f"{literal(key)}, {_node(node, absent)}" for key, node in tree.items()
-        ) + ")"
+        made = (
+            "json_object("
+            + ", ".join(f"{literal(key)}, {_node(node, absent)}" for key, node in tree.items())
+            + ")"
+        )
     return f"case when {says} then {made} end"
 
 

@@ -58,9 +58,7 @@ def alternatives(path: str | tuple[str, ...]) -> tuple[str, ...]:
     return (path,) if isinstance(path, str) else path
 
 
-def _matches(
-    card: SourceCard, container: Container, seen: frozenset[str], tabular: bool
-) -> bool:
+def _matches(card: SourceCard, container: Container, seen: frozenset[str], tabular: bool) -> bool:
     return any(_holds(rule, container, seen, tabular) for rule in card.recognise)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw
 
 from spaser.findings import Finding
 from spaser.ingest.containers import mapped
@@ -32,10 +32,20 @@ RECORD_LISTS: dict[str, str | None] = {
 SAMPLE = 1000
 """How many records of each list are looked at to recognise the form."""
 
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 12 << 20
 """Size of a block handed to the engine: large enough for its vectors, small enough for memory."""
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 50_000
+
+SCHEMA = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("json", pa.string()),
+        ("pointer", pa.string()),
+        ("kind", pa.string()),
+    ]
+)
+"""A block of records: place in the file, JSON object, pointer, kind (null where not told)."""
 
 Entry = tuple[bytes, str, str | None]
 """A record's JSON text, its pointer, and its kind where its place tells it."""
@@ -57,25 +67,17 @@ class Records:
     read: int = 0
     rejected: list[Finding] = field(default_factory=list)
 
-    def batches(self, literals: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Blocks of objects; `literals` are the keys whose text is wanted exactly as written."""
-        decoder, names = _literal_decoder(literals)
-        schema = batch_schema(literals)
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Blocks of objects, in order (see `SCHEMA`)."""
         for block in _blocks(self._objects()):
-            found = [decoder.decode(text) for _, text, _, _ in block]
+            positions, texts, pointers, kinds = zip(*block, strict=True)
             columns = [
-                pa.array([position for position, _, _, _ in block], pa.int64()),
-                pa.array([text for _, text, _, _ in block], pa.binary()).cast(pa.string()),
-                pa.array([pointer for _, _, pointer, _ in block], pa.string()),
-                pa.array([kind for _, _, _, kind in block], pa.string()),
+                pa.array(positions, pa.int64()),
+                pa.array(texts, pa.binary()).cast(pa.string()),
+                pa.array(pointers, pa.string()),
+                pa.array(kinds, pa.string()),
             ]
-            columns += [
-                pa.array([_literal(getattr(row, name)) for row in found], pa.binary()).cast(
-                    pa.string()
-                )
-                for name in names
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
     def _objects(self) -> Iterator[tuple[int, bytes, str, str | None]]:
         for position, (text, pointer, kind) in enumerate(self.entries):
@@ -87,38 +89,6 @@ class Records:
                 self.rejected.append(
                     Finding("record_not_object", source_pointer=pointer, value=shown)
                 )
-
-
-def batch_schema(literals: Sequence[str]) -> pa.Schema:
-    """Columns of the blocks: position, json, pointer, kind, then `l0`, `l1`… for the literals."""
-    return pa.schema(
-        [
-            ("position", pa.int64()),
-            ("json", pa.string()),
-            ("pointer", pa.string()),
-            ("kind", pa.string()),
-            *((f"l{number}", pa.string()) for number in range(len(literals))),
-        ]
-    )
-
-
-def _literal_decoder(keys: Sequence[str]) -> tuple[msgspec.json.Decoder[Any], list[str]]:
-    """A decoder that finds the raw text of some keys and skips the rest."""
-    names = [f"l{number}" for number in range(len(keys))]
-    model = msgspec.defstruct(
-        "Literals",
-        [(name, Raw | UnsetType, UNSET) for name in names],
-        rename=dict(zip(names, keys, strict=True)),
-    )
-    return msgspec.json.Decoder(model), names
-
-
-def _literal(raw: Raw | UnsetType) -> bytes | None:
-    """The text of a number, list or object as written; the engine unquotes the rest."""
-    if raw is UNSET:
-        return None
-    text = bytes(raw)
-    return text if text[:1] in b"-0123456789[{" else None
 
 
 def _blocks(
@@ -227,7 +197,9 @@ def _lists(content: Any) -> dict[str, list[Raw]]:
         nested = msgspec.json.decode(content, type=dict[str, dict[str, list[Raw]]])
     except msgspec.ValidationError:
         return _open(content)
-    return {f"/{outer}/{key}": items for outer, inner in nested.items() for key, items in inner.items()}
+    return {
+        f"/{outer}/{key}": items for outer, inner in nested.items() for key, items in inner.items()
+    }
 
 
 def _open(content: Any) -> dict[str, list[Raw]]:
@@ -242,8 +214,11 @@ def _open(content: Any) -> dict[str, list[Raw]]:
 
 
 def _lists_of(pointer: str, value: Raw) -> dict[str, list[Raw]]:
-    """The lists in a top-level value: itself, or those one level below; one object is a list of one."""
-    opening = bytes(value)[:1]
+    """The lists in a top-level value: itself, or those one level below.
+
+    One object in the place of a list is a list of one.
+    """
+    opening = bytes(memoryview(value)[:1])
     if opening == b"[":
         return {pointer: msgspec.json.decode(value, type=list[Raw])}
     if opening != b"{" or pointer != "/marches":
@@ -251,10 +226,12 @@ def _lists_of(pointer: str, value: Raw) -> dict[str, list[Raw]]:
     inner = msgspec.json.decode(value, type=dict[str, Raw])
     return {
         f"{pointer}/{key}": (
-            msgspec.json.decode(item, type=list[Raw]) if bytes(item)[:1] == b"[" else [item]
+            msgspec.json.decode(item, type=list[Raw])
+            if bytes(memoryview(item)[:1]) == b"["
+            else [item]
         )
         for key, item in inner.items()
-        if bytes(item) != b"null"
+        if bytes(memoryview(item)[:4]) != b"null"
     }
 
 
@@ -326,7 +303,10 @@ def _keys(text: bytes) -> set[str]:
 def malformed(error: str, content: Any) -> Damaged:
     """One message with the byte and the line where the JSON stops being JSON."""
     offset = _offset(error, content)
-    line = bytes(content[:offset]).count(b"\n") + 1
+    steps = range(0, offset, BATCH_BYTES)
+    line = 1 + sum(
+        bytes(content[start : min(start + BATCH_BYTES, offset)]).count(b"\n") for start in steps
+    )
     if "truncated" in error:
         return Damaged(
             f"JSON tronqué : le fichier s'arrête à l'octet {offset} (ligne {line}) avant sa fin. "
@@ -349,7 +329,8 @@ def _offset(error: str, content: Any) -> int:
 
 def _malformed_line(error: str, number: int) -> Damaged:
     return Damaged(
-        f"JSON illisible à la ligne {number} : {error}. Exportez-le à nouveau ou corrigez la ligne.",
+        f"JSON illisible à la ligne {number} : {error}. "
+        "Exportez-le à nouveau ou corrigez la ligne.",
         f"unreadable JSON at line {number}: {error}. Export it again or correct the line.",
     )
 

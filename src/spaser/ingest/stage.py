@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from spaser.cards import Catalogue, SourceCard
 from spaser.errors import InputError
 from spaser.findings import Balance, Finding, findings_table, write_balances, write_findings
 from spaser.ingest.containers import Opened, fingerprint, open_container
-from spaser.ingest.expressions import Reading, json_reading, literal_keys, select
+from spaser.ingest.expressions import Reading, json_reading, select
 from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.recognise import first_of, mapped_names, recognise
-from spaser.ingest.records import Records, batch_schema, json_records
+from spaser.ingest.records import SCHEMA, Records, json_records
 from spaser.ingest.tabular import (
     blank_rows,
     csv_reading,
@@ -42,13 +42,19 @@ STEP = "ingest"
 MEMORY_LIMIT = "200MB"
 """Of the engine while it stages: with the blocks of records in hand this keeps under 400 MB."""
 
+WORKERS = 2
+"""Blocks written at the same time: one parses while the other compresses."""
+
+ROW_GROUP = 16_384
+"""Rows of a Parquet row group: about 20 MB of register text."""
+
 _DATA_ERRORS = frozenset({"InvalidInputException", "ConversionException"})
 """What the engine raises on bad data; anything else (disk, memory) is not the file's fault."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to read: where it is, how it is named in the tables, and its place among the others."""
+    """A file to read: where it is, its name in the tables, and its place among the others."""
 
     path: Path
     name: str
@@ -95,10 +101,12 @@ def stage(files: Sequence[Path], tables: Tables, catalogue: Catalogue, base: Pat
     """Read every file into `staged.<source>`, and say what was found.
 
     Writes:
-        `staged.<source>`: one row per record (or row) of a file, one part per file; columns
+        `staged.<source>`: one row per record (or row) of a file, one part per file and more for
+            large JSON (`<number>-<stem>`, `<number>-<stem>_00001`…); columns
             `source_file`, `file_sha256`, `source`, `source_pointer`, `position`, `record_kind`,
             the fields of `register_fields.csv` as text exactly as received, `other_fields`.
-        `quality.inputs`: one row per file; `quality.findings` and `quality.balances`, part `ingest`.
+        `quality.inputs`: one row per file.
+        `quality.findings` and `quality.balances`: the part `ingest`.
 
     Raises:
         InputError: a file is damaged, or none is a known register; the tables stay as they were.
@@ -119,7 +127,7 @@ def stage(files: Sequence[Path], tables: Tables, catalogue: Catalogue, base: Pat
 
 
 def _named(files: Sequence[Path], base: Path) -> list[InputFile]:
-    """Name each file by its path under `base`, else by the shortest end of its path that is unique."""
+    """Name each file by its path under `base`, else by the shortest unique end of its path."""
     root = base.resolve()
     resolved = [file.resolve() for file in files]
     outside = [file for file in resolved if not file.is_relative_to(root)]
@@ -189,9 +197,7 @@ def _stage_file(file: InputFile, desk: _Desk) -> Outcome:
     return outcome
 
 
-def _stage_records(
-    file: InputFile, sha256: Future[str], opened: Opened, desk: _Desk
-) -> Outcome:
+def _stage_records(file: InputFile, sha256: Future[str], opened: Opened, desk: _Desk) -> Outcome:
     """JSON, NDJSON and XML: blocks of objects through one query."""
     is_json = opened.container == "json"
     records = json_records(opened.path, desk.work) if is_json else xml_records(opened.path)
@@ -200,21 +206,12 @@ def _stage_records(
         card = first_of(desk.cards, opened.container)
     if card is None:
         raise Unrecognised("input_unknown_form", _listed(sorted(records.keys)))
-    literals = literal_keys(card, desk.catalogue)
     reading = json_reading(card, desk.catalogue, "records")
     outcome = Outcome(file, sha256.result(), card)
-    failures: list[Exception] = []
-    batches = _watched(records.batches(literals), failures)
-    reader = pa.RecordBatchReader.from_batches(batch_schema(literals), batches)
-    desk.connection.register("records", reader)
     try:
-        outcome.kept = _write(outcome, reading, desk)
+        outcome.kept = _write_blocks(records, reading, outcome, desk)
     except EngineError as error:
-        if failures:
-            raise failures[0] from None
         raise _unreadable(error) from None
-    finally:
-        desk.connection.unregister("records")
     outcome.findings += [*records.leftovers, *records.rejected]
     outcome.rejected = records.lost + len(records.rejected)
     if outcome.kept + len(records.rejected) != records.read:
@@ -261,9 +258,62 @@ def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) ->
     return outcome
 
 
+def _write_blocks(records: Records, reading: Reading, outcome: Outcome, desk: _Desk) -> int:
+    """Each block of records becomes a Parquet file of its own, a few at a time; at least one.
+
+    A file of one block, which nearly all are, has one part.
+    """
+    query = _query(reading, outcome, desk)
+    kept = 0
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: deque[Future[int]] = deque()
+        for number, block in enumerate(records.batches()):
+            target = _target(outcome, desk, number)
+            waiting.append(pool.submit(_write_block, desk.connection, block, query, target))
+            if len(waiting) > WORKERS:
+                kept += waiting.popleft().result()
+        kept += sum(future.result() for future in waiting)
+    if not kept:
+        _write_block(desk.connection, SCHEMA.empty_table(), query, _target(outcome, desk))
+    return kept
+
+
+def _write_block(
+    connection: Connection, block: pa.RecordBatch | pa.Table, query: str, target: Path
+) -> int:
+    cursor = connection.cursor()
+    cursor.register("records", block)
+    try:
+        return _copy(cursor, query, target)
+    finally:
+        cursor.close()
+
+
 def _write(outcome: Outcome, reading: Reading, desk: _Desk) -> int:
-    query = select(reading, _constants(outcome), list(desk.catalogue.fields))
-    return desk.built.write(desk.connection, _table(outcome), query, outcome.file.part)
+    return _copy(desk.connection, _query(reading, outcome, desk), _target(outcome, desk))
+
+
+def _query(reading: Reading, outcome: Outcome, desk: _Desk) -> str:
+    return select(reading, _constants(outcome), list(desk.catalogue.fields))
+
+
+def _target(outcome: Outcome, desk: _Desk, block: int = 0) -> Path:
+    """The Parquet file of a block; that of the first one has the name of the part."""
+    folder = desk.built.folder(_table(outcome))
+    folder.mkdir(parents=True, exist_ok=True)
+    suffix = f"_{block:05d}" if block else ""
+    return folder / f"{outcome.file.part}{suffix}.parquet"
+
+
+def _copy(connection: Connection, query: str, target: Path) -> int:
+    """Write a Parquet file in small row groups: the writer holds one for each thread."""
+    beside = target.with_suffix(".tmp")
+    counted = connection.execute(
+        f"copy ({query}) to {literal(beside.as_posix())} "
+        f"(format parquet, compression zstd, row_group_size {ROW_GROUP})"
+    ).fetchone()
+    beside.replace(target)
+    return int(counted[0]) if counted else 0
 
 
 def _constants(outcome: Outcome) -> dict[str, str]:
@@ -286,17 +336,8 @@ def _table(outcome: Outcome) -> str:
 
 
 def _part(outcome: Outcome, desk: _Desk) -> str:
-    path = desk.built.folder(_table(outcome)) / f"{outcome.file.part}.parquet"
-    return f"read_parquet({literal(path.as_posix())})"
-
-
-def _watched(batches: Iterator[pa.RecordBatch], failures: list[Exception]) -> Iterator[pa.RecordBatch]:
-    """Keep what goes wrong in a block: the engine that pulls it would only keep its text."""
-    try:
-        yield from batches
-    except Exception as error:
-        failures.append(error)
-        raise
+    pattern = desk.built.folder(_table(outcome)) / f"{outcome.file.part}*.parquet"
+    return f"read_parquet({literal(pattern.as_posix())})"
 
 
 def _unreadable(error: Exception) -> Exception:
@@ -325,7 +366,7 @@ select staged.* replace (position + coalesce(shift, 0) as position,
                          'L' || (position + coalesce(shift, 0) + 2) as source_pointer)
 from {_part(outcome, desk)} staged asof left join shifts on position >= kept_from
 order by staged.position"""
-    desk.built.write(desk.connection, _table(outcome), query, outcome.file.part)
+    _copy(desk.connection, query, _target(outcome, desk))
     desk.connection.unregister("shifts")
 
 
@@ -334,10 +375,15 @@ def _unknown_keys(outcome: Outcome, desk: _Desk) -> list[Finding]:
     card = outcome.card
     if card is None:
         return []
-    known = {*card.ignored, *mapped_names(card), *(name.split("/")[0] for name in mapped_names(card))}
+    known = {
+        *card.ignored,
+        *mapped_names(card),
+        *(name.split("/")[0] for name in mapped_names(card)),
+    }
     rows = desk.connection.execute(
         f"""
-with kept as (select other_fields, position from {_part(outcome, desk)} where other_fields is not null),
+with kept as (select other_fields, position from {_part(outcome, desk)}
+              where other_fields is not null),
      keys as (select unnest(json_keys(other_fields)) as key, other_fields, position from kept)
 select key, count(distinct position), min_by(other_fields, position) from keys
 group by key order by key"""
@@ -366,7 +412,9 @@ where json_exists(other_fields, {pointer})"""
 
 def _unknown(name: str, count: int, example: str) -> Finding:
     value = json.loads(example).get(name)
-    shown = value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+    shown = (
+        value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+    )
     return Finding(
         "input_unknown_field", field=name, value=shown and shown[:200], detail=str(count)
     )

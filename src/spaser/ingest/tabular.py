@@ -104,7 +104,10 @@ def rejected_rows(connection: Connection, rejects: str) -> list[tuple[int, Findi
             raise _open_quote(int(line))
         rule = _REASONS.get(str(kind), "row_unreadable")
         finding = Finding(
-            rule, source_pointer=f"L{line}", value=shown[:200], detail=" ".join(str(message).split())
+            rule,
+            source_pointer=f"L{line}",
+            value=shown[:200],
+            detail=" ".join(str(message).split()),
         )
         found.append((int(line), finding))
     return found
@@ -128,7 +131,7 @@ def shifts(gaps: Iterable[int]) -> dict[int, int]:
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Names of a header, the second one of a name marked ` (2)`; a name left blank gets its place."""
+    """Names of a header: a second one of a name is marked ` (2)`, a blank one gets its place."""
     seen: dict[str, int] = {}
     result = []
     for place, raw in enumerate(names, start=1):

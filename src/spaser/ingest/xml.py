@@ -123,7 +123,11 @@ def _value(element: Element) -> Any:
     children = list(element)
     name = _name(element)
     if not children:
-        return [] if name in LISTS_OF_OBJECTS and not (element.text or "").strip() else element.text or ""
+        return (
+            []
+            if name in LISTS_OF_OBJECTS and not (element.text or "").strip()
+            else element.text or ""
+        )
     if name in LISTS_OF_OBJECTS:
         return [{_name(child): _value(child)} for child in children]
     grouped: dict[str, list[Any]] = {}

@@ -69,30 +69,59 @@ def trend(
             marker={"symbol": symbol, "size": 9, "color": colour},
         )
     years = sorted({point.name for item in series for point in item.points})
-    for year in broken:
-        place = years.index(year)
+    for first, last in _runs([years.index(year) for year in broken]):
         figure.add_shape(
-            type="rect", xref="x", yref="paper", x0=place - 0.5, x1=place + 0.5, y0=0, y1=1,
-            fillcolor="#eceff2", line_width=0, layer="below",
+            type="rect",
+            xref="x",
+            yref="paper",
+            x0=first - 0.5,
+            x1=last + 0.5,
+            y0=0,
+            y1=1,
+            fillcolor="#eceff2",
+            line_width=0,
+            layer="below",
         )
         figure.add_annotation(
-            x=place, y=0.5, yref="paper", text=_plain(break_label), showarrow=False, textangle=-90,
+            x=(first + last) / 2,
+            y=0,
+            yref="paper",
+            yanchor="bottom",
+            text=_plain(break_label),
+            showarrow=False,
             font={"size": 12, "color": "#4a5864"},
         )
     for threshold, text in targets:
         figure.add_shape(
-            type="line", xref="paper", yref="y", x0=0, x1=1,
-            y0=_scaled(threshold, scale), y1=_scaled(threshold, scale),
+            type="line",
+            xref="paper",
+            yref="y",
+            x0=0,
+            x1=1,
+            y0=_scaled(threshold, scale),
+            y1=_scaled(threshold, scale),
             line={"color": INK, "width": 1.5, "dash": "dashdot"},
         )
         figure.add_annotation(
-            x=0, xref="paper", xanchor="left", y=_scaled(threshold, scale), yanchor="bottom",
-            text=_plain(text), showarrow=False, font={"size": 12, "color": INK},
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=_scaled(threshold, scale),
+            yanchor="bottom",
+            text=_plain(text),
+            showarrow=False,
+            font={"size": 12, "color": INK},
         )
     figure.update_layout(
         _layout(320),
-        xaxis={"type": "category", "categoryorder": "array", "categoryarray": years,
-               "range": [-0.5, len(years) - 0.5], "linecolor": GRID, "fixedrange": True},
+        xaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": years,
+            "range": [-0.5, len(years) - 0.5],
+            "linecolor": GRID,
+            "fixedrange": True,
+        },
         yaxis=_value_axis(percent),
     )
     return _json(figure)
@@ -111,36 +140,56 @@ def bars(series: Sequence[Series], *, percent: bool, accent: str) -> dict[str, A
             name=_plain(item.label),
             customdata=[_plain(point.text) for point in item.points],
             text=[_plain(point.text.split(" (")[0]) for point in item.points],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             textfont={"size": 12},
-            insidetextfont={"color": "#ffffff" if place == 0 else INK},
             hovertemplate="%{y}<br>%{customdata}<extra>%{fullData.name}</extra>",
             marker={
                 "color": colour if place == 0 else "#ffffff",
                 "line": {"color": colour, "width": 1.5},
-                "pattern": {"shape": "" if place == 0 else "/", "fgcolor": colour, "size": 6,
-                            "solidity": 0.25},
+                "pattern": {
+                    "shape": "" if place == 0 else "/",
+                    "fgcolor": colour,
+                    "size": 6,
+                    "solidity": 0.25,
+                },
             },
         )
     members = max((len(item.points) for item in series), default=0)
     height = 90 + members * (12 + BAR_HEIGHT * len(series))
     figure.update_layout(
-        _layout(height),
+        _layout(height, wide=True),
         barmode="group",
         bargap=0.25,
         xaxis={**_value_axis(percent), "side": "bottom"},
-        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "linecolor": GRID,
-               "type": "category"},
+        yaxis={
+            "autorange": "reversed",
+            "automargin": True,
+            "fixedrange": True,
+            "linecolor": GRID,
+            "type": "category",
+        },
         showlegend=len(series) > 1,
     )
     return _json(figure)
 
 
-def _layout(height: int) -> dict[str, Any]:
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run of neighbours."""
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    return runs
+
+
+def _layout(height: int, *, wide: bool = False) -> dict[str, Any]:
     return {
         "template": "none",
         "height": height,
-        "margin": {"l": 56, "r": 12, "t": 40, "b": 36},
+        "margin": {"l": 56, "r": 56 if wide else 12, "t": 40, "b": 36},
         "font": {"family": FONT, "size": 14, "color": INK},
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
@@ -152,8 +201,12 @@ def _layout(height: int) -> dict[str, Any]:
 
 def _value_axis(percent: bool) -> dict[str, Any]:
     axis = {
-        "rangemode": "tozero", "gridcolor": GRID, "zerolinecolor": GRID, "automargin": True,
-        "fixedrange": True, "nticks": 6,
+        "rangemode": "tozero",
+        "gridcolor": GRID,
+        "zerolinecolor": GRID,
+        "automargin": True,
+        "fixedrange": True,
+        "nticks": 6,
     }
     return axis | ({"ticksuffix": "\u00a0%"} if percent else {"tickformat": "~s"})
 
@@ -166,13 +219,20 @@ def _error(points: Sequence[Point], scale: int) -> dict[str, Any]:
     """Vertical marks from low to high, where unknowns leave a choice."""
     up, down = [], []
     for point in points:
-        value, low, high = point.value, point.low, point.high
-        bounded = value is not None and low is not None and high is not None
-        up.append(_scaled(high - value, scale) if bounded else 0.0)
-        down.append(_scaled(value - low, scale) if bounded else 0.0)
+        if point.value is None or point.low is None or point.high is None:
+            up.append(0.0)
+            down.append(0.0)
+        else:
+            up.append(float((point.high - point.value) * scale))
+            down.append(float((point.value - point.low) * scale))
     return {
-        "type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.5,
-        "width": 6, "visible": any(up) or any(down),
+        "type": "data",
+        "symmetric": False,
+        "array": up,
+        "arrayminus": down,
+        "thickness": 1.5,
+        "width": 6,
+        "visible": any(up) or any(down),
     }
 
 

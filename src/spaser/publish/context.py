@@ -91,16 +91,16 @@ class Context:
             return self.formats.percent(value)
         return self.formats.money(value) if unit == "eur" else self.formats.trimmed(value)
 
-    def figure(
-        self, result: Result, part: str, *, compact: bool = False
-    ) -> Figure | None:
+    def figure(self, result: Result, part: str, *, compact: bool = False) -> Figure | None:
         """A part of a result as a marked figure; null stays null."""
         raw: Decimal | None = getattr(result, part)
         if raw is None:
             return None
         if part in {"value", "low", "high"}:
             compact_money = compact and result.unit == "eur"
-            text = self.formats.compact_money(raw) if compact_money else self.value(result.unit, raw)
+            text = (
+                self.formats.compact_money(raw) if compact_money else self.value(result.unit, raw)
+            )
         elif part == "excluded":
             text = self.formats.trimmed(raw)
         elif compact and result.measure == "value":
@@ -108,8 +108,18 @@ class Context:
         else:
             text = self.amount(result.measure, raw)
         return Figure(
-            result.code, result.method, result.scope, result.measure, result.unit,
-            result.buyer_id, result.year, result.dimension, result.member, part, raw, text,
+            result.code,
+            result.method,
+            result.scope,
+            result.measure,
+            result.unit,
+            result.buyer_id,
+            result.year,
+            result.dimension,
+            result.member,
+            part,
+            raw,
+            text,
         )
 
     def verdict_figure(self, verdict: Verdict, part: str) -> Figure | None:
@@ -121,8 +131,18 @@ class Context:
         if part == "baseline_value":
             part, year = "value", verdict.baseline_year or verdict.year
         return Figure(
-            verdict.code, verdict.method, verdict.scope, verdict.measure, verdict.unit,
-            verdict.buyer_id, year, WHOLE, WHOLE, part, raw, self.value(verdict.unit, raw),
+            verdict.code,
+            verdict.method,
+            verdict.scope,
+            verdict.measure,
+            verdict.unit,
+            verdict.buyer_id,
+            year,
+            WHOLE,
+            WHOLE,
+            part,
+            raw,
+            self.value(verdict.unit, raw),
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,18 +23,28 @@ MAX_LINES = 20_000
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ORDER = ("numerator", "denominator_only", "unknown", "excluded")
 _SCALE = 6
+_MEMBERSHIP = "membership_unknown"
+"""A ratio splits a contract whose membership is unknown in two parts: one reason for both."""
 
 
 def embedded(context: Context, lines: Sequence[Line], roles: Sequence[Role]) -> dict[str, Any]:
     """The content of the page's `lines` script; amounts in cents, weights in millionths."""
     places = {line.uid: place for place, line in enumerate(lines)}
-    parts = _parts(roles)
-    letters = {part: letter for letter, part in parts.items()}
     methods = {
         (card.id, method.name): method.kind
         for card in context.catalogue.indicators.values()
         for method in card.methods
     }
+    roles = [
+        replace(role, reason=_MEMBERSHIP)
+        if methods.get((role.code, role.method)) == "ratio"
+        and role.role == "unknown"
+        and (role.reason or "").startswith(_MEMBERSHIP)
+        else role
+        for role in roles
+    ]
+    parts = _parts(roles)
+    letters = {part: letter for letter, part in parts.items()}
     texts: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     weights: dict[str, dict[int, Decimal]] = {}
@@ -54,19 +65,23 @@ def embedded(context: Context, lines: Sequence[Line], roles: Sequence[Role]) -> 
             part[place] = weight if role.role == "numerator" else part.get(place, Decimal(0))
             continue
         text[place] = letters[role.role, role.reason or ""]
-        part[place] = weight
+        # Only a ratio has several rows for one contract: both parts of its whole.
+        part[place] = part.get(place, Decimal(0)) + weight
     return {
         "contracts": _columns(context, lines),
         "parts": {letter: [role, reason] for letter, (role, reason) in parts.items()},
-        "reasons": {reason: context.labels.code("reasons", reason) for _, reason in parts.values() if reason},
+        "reasons": {
+            reason: context.labels.code("reasons", reason) for _, reason in parts.values() if reason
+        },
         "roles": {key: "".join(text) for key, text in texts.items()},
         "kinds": {key: kind for key, kind in kinds.items() if kind in {"mean", "median", "ratio"}},
         "weights": {key: _weights(found, lines) for key, found in weights.items()},
         "wholes": {key: _weights(found, lines) for key, found in wholes.items()},
-        "labels": context.labels.family("dialog") | {
-            f"role_{name}": text for name, text in context.labels.family("roles").items()
-        },
-        "separators": {"fr": ["\u202f", ",", "\u00a0€", ""], "en": [",", ".", "", "€"]}[context.language],
+        "labels": context.labels.family("dialog")
+        | {f"role_{name}": text for name, text in context.labels.family("roles").items()},
+        "separators": {"fr": ["\u202f", ",", "\u00a0€", ""], "en": [",", ".", "", "€"]}[
+            context.language
+        ],
         "locale": context.language,
     }
 
@@ -98,7 +113,11 @@ def _coded(values: Sequence[str], name: Callable[[str], str] = str) -> dict[str,
     """Distinct values once, then their places."""
     codes = sorted(set(values))
     place = {code: index for index, code in enumerate(codes)}
-    return {"codes": codes, "names": [name(code) for code in codes], "at": [place[value] for value in values]}
+    return {
+        "codes": codes,
+        "names": [name(code) for code in codes],
+        "at": [place[value] for value in values],
+    }
 
 
 def _cents(amount: Decimal | None) -> int | None:

@@ -33,7 +33,9 @@ class Figure:
         """The `<data>` element."""
         names = [field.name for field in fields(self) if field.name not in {"raw", "text"}]
         attributes = "".join(f' data-{name}="{escape(getattr(self, name))}"' for name in names)
-        return Markup(f'<data class="figure"{attributes} value="{plain(self.raw)}">{escape(self.text)}</data>')
+        return Markup(
+            f'<data class="figure"{attributes} value="{plain(self.raw)}">{escape(self.text)}</data>'
+        )
 
     def __str__(self) -> str:
         return self.text

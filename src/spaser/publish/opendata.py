@@ -1,19 +1,39 @@
-"""The CSV files: UTF-8, comma, ISO dates, point decimal; text that looks like a formula is disarmed."""
+"""The CSV files: UTF-8, comma, ISO dates, point decimal; formulas are disarmed."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from spaser.publish.reading import Source
-from spaser.warehouse import literal
+from spaser.warehouse import EngineError, literal
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so; an apostrophe before it makes it text."""
 
 RESULT_COLUMNS = (
-    "scheme", "code", "axis", "method", "method_version", "scope", "buyer_id", "year", "dimension",
-    "member", "measure", "unit", "numerator", "denominator", "unknown", "excluded", "value", "low",
-    "high", "status", "reason_fr", "reason_en",
+    "scheme",
+    "code",
+    "axis",
+    "method",
+    "method_version",
+    "scope",
+    "buyer_id",
+    "year",
+    "dimension",
+    "member",
+    "measure",
+    "unit",
+    "numerator",
+    "denominator",
+    "unknown",
+    "excluded",
+    "value",
+    "low",
+    "high",
+    "status",
+    "reason_fr",
+    "reason_en",
 )
 RESULT_TEXTS = {"member", "reason_fr", "reason_en"}
 EVIDENCE_TEXTS = {"unit_id", "object", "source_file", "source_pointer"}
@@ -62,7 +82,8 @@ def _column(name: str, text: bool, prefix: str = "") -> str:
     if not text:
         return full
     starts = ", ".join(_sql_text(start) for start in FORMULA_STARTS)
-    return f"case when substr({full}, 1, 1) in ({starts}) then '''' || {full} else {full} end as {name}"
+    risky = f"substr({full}, 1, 1) in ({starts})"
+    return f"case when {risky} then '''' || {full} else {full} end as {name}"
 
 
 def _sql_text(text: str) -> str:
@@ -71,6 +92,12 @@ def _sql_text(text: str) -> str:
 
 def _copy(source: Source, query: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    source.connection.execute(
-        f"copy ({query}) to {literal(path.as_posix())} (format csv, header, delimiter ',')"
-    )
+    try:
+        source.connection.execute(
+            f"copy ({query}) to {literal(path.as_posix())} (format csv, header, delimiter ',')"
+        )
+    except EngineError as error:
+        # The engine has its own error for a disk that is full.
+        if "No space left" in str(error):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path)) from error
+        raise

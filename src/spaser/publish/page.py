@@ -143,7 +143,8 @@ def readable_accent(colour: str) -> str:
         channels = []
     if len(colour) != 7 or not colour.startswith("#") or not channels:
         raise InputError(
-            f"report.accent : « {colour} » n'est pas une couleur #rrvvbb. Corrigez le fichier du schéma.",
+            f"report.accent : « {colour} » n'est pas une couleur #rrvvbb. "
+            "Corrigez le fichier du schéma.",
             f"report.accent: “{colour}” is no #rrggbb colour. Correct the scheme file.",
         )
     while contrast_on_white(channels) < 4.6:

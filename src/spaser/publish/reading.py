@@ -228,8 +228,16 @@ class CheckRow:
 Row = TypeVar("Row")
 
 NUMBERS = {
-    "numerator", "denominator", "unknown", "excluded", "value", "low", "high", "weight",
-    "threshold", "baseline_value",
+    "numerator",
+    "denominator",
+    "unknown",
+    "excluded",
+    "value",
+    "low",
+    "high",
+    "weight",
+    "threshold",
+    "baseline_value",
 }
 
 
@@ -283,7 +291,7 @@ class Source:
         return self._rows(
             Role,
             f"select distinct {{columns}} from indicators.evidence where year = {self.year} "
-            "order by code, method, measure, unit_id, scope",
+            "order by code, method, measure, unit_id, scope, role, reason",
         )
 
     def buyers(self) -> list[Buyer]:
@@ -373,7 +381,12 @@ class Source:
         found = self.connection.execute(query.replace("{columns}", ", ".join(names))).fetchall()
         exact = [name in NUMBERS and kind in _WITH_FIGURES for name in names]
         return [
-            kind(*(_exact(value) if number else value for number, value in zip(exact, row, strict=True)))
+            kind(
+                *(
+                    _exact(value) if number else value
+                    for number, value in zip(exact, row, strict=True)
+                )
+            )
             for row in found
         ]
 

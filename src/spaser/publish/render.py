@@ -101,16 +101,21 @@ def _build(
         inputs = source.inputs()
         page.write(folder / "rapport.html", page.html(project, context, report))
         workbook.write(
-            folder / "indicateurs.xlsx", context, run, source, results, source.verdicts(),
-            year_lines, roles, report.quality,
+            folder / "indicateurs.xlsx",
+            context,
+            run,
+            source,
+            results,
+            source.verdicts(),
+            year_lines,
+            roles,
+            report.quality,
         )
         opendata.write_results(source, folder / "donnees" / "resultats.csv")
         opendata.write_evidence(source, folder / "donnees" / "preuves.csv")
     names = ["rapport.html", "indicateurs.xlsx", "donnees/resultats.csv", "donnees/preuves.csv"]
     manifest = _manifest(folder, names, cards, run, inputs, year, language)
-    page.write(
-        folder / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
-    )
+    page.write(folder / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
     return [*names, "manifest.json"]
 
 
@@ -121,8 +126,14 @@ def _buyers(source: Source, results: Sequence[Result], year: int) -> list[Buyer]
 
 
 def _page(
-    project: Project, context: Context, scheme: Scheme, source: Source, run: Run,
-    results: Sequence[Result], buyers: Sequence[Buyer], year_lines: Sequence[Line],
+    project: Project,
+    context: Context,
+    scheme: Scheme,
+    source: Source,
+    run: Run,
+    results: Sequence[Result],
+    buyers: Sequence[Buyer],
+    year_lines: Sequence[Line],
     roles: Sequence[Role],
 ) -> page.Page:
     embed = len(year_lines) <= contract_lines.MAX_LINES
@@ -152,15 +163,24 @@ def _page(
 def _tally(context: Context, objectives: Sequence[Objective]) -> list[tuple[str, str, int]]:
     counts = Counter(objective.verdict for objective in objectives)
     return [
-        (verdict, context.labels(f"objectives.summary.{verdict}"), counts[verdict])
+        (
+            verdict,
+            str(context.labels.plural(f"objectives.summary.{verdict}", counts[verdict])),
+            counts[verdict],
+        )
         for verdict in VERDICTS
         if counts[verdict]
     ]
 
 
 def _manifest(
-    folder: Path, names: Sequence[str], cards: Catalogue, run: Run, inputs: Sequence[InputFile],
-    year: int, language: str,
+    folder: Path,
+    names: Sequence[str],
+    cards: Catalogue,
+    run: Run,
+    inputs: Sequence[InputFile],
+    year: int,
+    language: str,
 ) -> dict[str, Any]:
     """What was published from what: no clock, so the same inputs give the same bytes."""
     return {
@@ -172,7 +192,11 @@ def _manifest(
         "software": {"name": "spaser", "version": run.software_version},
         "methods": {card.id: card.method_version for card in cards.indicators.values()},
         "files": [
-            {"path": name, "bytes": (folder / name).stat().st_size, "sha256": _sha256(folder / name)}
+            {
+                "path": name,
+                "bytes": (folder / name).stat().st_size,
+                "sha256": _sha256(folder / name),
+            }
             for name in names
         ],
         "inputs": [{"path": item.source_file, "sha256": item.sha256} for item in inputs],

@@ -5,6 +5,7 @@ The template does no arithmetic; what it prints of a result is a `Figure`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -62,13 +63,20 @@ class FigureTable:
     rows: tuple[Row, ...]
     hidden: int = 0
 
+    @property
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """Rows by measure, in the order the measures first come."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.measure, []).append(row)
+        return list(groups.items())
+
 
 @dataclass(frozen=True)
 class ChartView:
     """A chart with its title, its text alternative and its data."""
 
     id: str
-    title: Markup
     alternative: tuple[Markup, ...]
     notes: tuple[str, ...]
     table: FigureTable
@@ -133,7 +141,7 @@ class Objective:
     verdict_text: str
     trajectory: str
     trajectory_text: str
-    to_qualify: Markup | None
+    to_qualify: Markup | str | None
     lines: dict[str, str] | None
     band: dict[str, str] | None
 
@@ -174,8 +182,15 @@ def _is_buyer(result: Result) -> bool:
 
 def _key(result: Result) -> Key:
     return (
-        result.code, result.method, result.scope, result.measure, result.unit,
-        result.buyer_id, result.year, result.dimension, result.member,
+        result.code,
+        result.method,
+        result.scope,
+        result.measure,
+        result.unit,
+        result.buyer_id,
+        result.year,
+        result.dimension,
+        result.member,
     )
 
 
@@ -183,7 +198,11 @@ class Builder:
     """Builds the views of one report."""
 
     def __init__(
-        self, context: Context, figures: Figures, targets: Sequence[Target], openable: bool,
+        self,
+        context: Context,
+        figures: Figures,
+        targets: Sequence[Target],
+        openable: bool,
         accent: str,
     ) -> None:
         self.context = context
@@ -278,8 +297,14 @@ class Builder:
         if result.status == "computed":
             return ""
         status = self.labels.code("status", result.status)
-        why = self.context.text(result.reason_fr, result.reason_en)
+        why = self.why(result)
         return f"{status}{'' if not why else self._colon() + why}"
+
+    def why(self, result: Result) -> str:
+        """The reason of a result, its long numbers grouped."""
+        reason = self.context.text(result.reason_fr, result.reason_en)
+        number = self.context.formats.number
+        return re.sub(r"\d{5,}", lambda found: number(int(found[0])), reason).rstrip(".")
 
     def _colon(self) -> str:
         return "\u00a0: " if self.context.language == "fr" else ": "
@@ -293,10 +318,8 @@ class Builder:
             return ()
         value = self.context.figure(result, "value", compact=True)
         if result.status != "computed" or value is None:
-            why = self.context.text(result.reason_fr, result.reason_en) or "—"
-            return (
-                self.labels.html("finding.not_computable", year=result.year, reason=why.rstrip(".")),
-            )
+            why = self.why(result) or "—"
+            return (self.labels.html("finding.not_computable", year=result.year, reason=why),)
         share = kind.unit == "share"
         counted = share and kind.measure == "count"
         family = "finding.scope" if counted else "finding.perimeter"
@@ -396,11 +419,9 @@ class Builder:
                     values=Markup(", ").join(self.year_value(result) for result in results),
                 )
             )
-            broken |= {
-                result.year: self.context.text(result.reason_fr, result.reason_en)
-                for result in results
-                if result.status != "computed"
-            }
+            for result in results:
+                if result.status != "computed":
+                    broken.setdefault(result.year, self.why(result))
         if not series:
             return None
         notes = self.break_notes(broken) + self.target_notes(card, unit, scope)
@@ -415,10 +436,12 @@ class Builder:
             targets=self.target_lines(card, unit, scope),
             accent=self.accent,
         )
-        caption = self.labels.html("tables.trend", title=title, scope=self.context.scope(scope))
+        what = title if unit == "share" else f"{title} ({series[0].label.lower()})"
+        if len(series) > 1 and unit != "share":
+            what = title
+        caption = self.labels.html("tables.trend", title=what, scope=self.context.scope(scope))
         return ChartView(
             identifier,
-            caption,
             tuple(alternatives),
             notes,
             FigureTable(caption, self.labels("parts.year"), tuple(rows)),
@@ -447,19 +470,24 @@ class Builder:
         """One sentence per reason why years have no value."""
         reasons: dict[str, list[str]] = {}
         for year, reason in sorted(broken.items()):
-            reasons.setdefault(reason.rstrip("."), []).append(str(year))
+            reasons.setdefault(reason, []).append(str(year))
         return tuple(
             self.labels("charts.break", years=", ".join(years), reason=reason or "—")
             for reason, years in reasons.items()
         )
 
-    def matching_targets(self, card: IndicatorCard, unit: str, scope: str) -> list[tuple[Target, Decimal]]:
+    def matching_targets(
+        self, card: IndicatorCard, unit: str, scope: str
+    ) -> list[tuple[Target, Decimal]]:
         """Absolute targets of the whole scheme on this unit and scope."""
         found = []
         for target in self.targets:
             threshold = target.at_least if target.at_least is not None else target.at_most
             same = (target.indicator, target.unit, target.scope, target.buyer) == (
-                card.id, unit, scope, WHOLE,
+                card.id,
+                unit,
+                scope,
+                WHOLE,
             )
             if same and threshold is not None:
                 found.append((target, threshold))
@@ -483,7 +511,11 @@ class Builder:
     def breakdown(self, card: IndicatorCard, title: str, group: str) -> ChartView | None:
         """The members of a dimension for the card's first result, and its value counterpart."""
         method, first = _kinds(card)[0]
-        kinds = [kind for kind in method.results if kind == first or (first.unit, kind.unit) == ("share", "share")]
+        kinds = [
+            kind
+            for kind in method.results
+            if kind == first or (first.unit, kind.unit) == ("share", "share")
+        ]
         scope = "floor"
         leading = self.figures.breakdown(card, method.name, first, scope, group, self.context.year)
         if len(leading) < 2:
@@ -493,7 +525,9 @@ class Builder:
         series: list[charts.Series] = []
         alternatives: list[Markup] = []
         for place, kind in enumerate(kinds):
-            results = self.figures.breakdown(card, method.name, kind, scope, group, self.context.year)
+            results = self.figures.breakdown(
+                card, method.name, kind, scope, group, self.context.year
+            )
             results = sorted(
                 (r for r in results if _member(r, group) in order),
                 key=lambda r: order[_member(r, group)],
@@ -501,28 +535,35 @@ class Builder:
             label = self.context.result_label(card, method, kind.measure, kind.unit)
             for result in results:
                 head = self.context.member(group, _member(result, group))
-                rows.append((order[_member(result, group)], place, self.row(card, method, result, head)))
+                rows.append(
+                    (place, order[_member(result, group)], self.row(card, method, result, head))
+                )
             shown = [r for r in results if order[_member(r, group)] < CHART_BARS]
-            points = tuple(self.point(r, self.context.member(group, _member(r, group))) for r in shown)
+            points = tuple(
+                self.point(r, self.context.member(group, _member(r, group))) for r in shown
+            )
             series.append(charts.Series(label, points))
             alternatives.append(self.breakdown_alternative(label, results, group))
         rows = sorted(rows, key=lambda item: item[:2])
-        kept = [row for place, _, row in rows if place < TABLE_ROWS]
+        kept = [row for _, place, row in rows if place < TABLE_ROWS]
         by = self.labels(f"by.{group}")
         caption = self.labels.html(
-            "tables.breakdown", title=title, by=by, scope=self.context.scope(scope),
+            "tables.breakdown",
+            title=title,
+            by=by,
+            scope=self.context.scope(scope),
             year=self.context.year,
         )
-        notes = ()
-        if len(order) > CHART_BARS:
-            notes = (self.labels("charts.limited", shown=CHART_BARS),)
+        limited = len(order) > CHART_BARS
+        notes = (self.labels("charts.limited", shown=CHART_BARS),) if limited else ()
         return ChartView(
             f"{anchor(card.id)}-{group}",
-            caption,
             tuple(alternatives),
             notes,
             FigureTable(
-                caption, self.labels(f"dimensions.{group}"), tuple(kept),
+                caption,
+                self.labels(f"dimensions.{group}"),
+                tuple(kept),
                 max(0, len(order) - TABLE_ROWS),
             ),
             charts.bars(series, percent=first.unit == "share", accent=self.accent),
@@ -575,7 +616,14 @@ class Builder:
             (labels("method.perimeter"), (text(card.population_text),)),
             *(
                 (labels(f"method.{part}"), (labels(f"method.{part}_text"),))
-                for part in ("numerator", "denominator", "unknown", "excluded", "interval", "maxima")
+                for part in (
+                    "numerator",
+                    "denominator",
+                    "unknown",
+                    "excluded",
+                    "interval",
+                    "maxima",
+                )
             ),
         ]
         if card.caveats:
@@ -583,7 +631,9 @@ class Builder:
         return MethodCard(
             tuple(entries),
             tuple((text(item.text), item.source, item.status) for item in card.legal),
-            tuple(f"{item.version} ({item.date})\u00a0: {text(item.text)}" for item in card.changelog),
+            tuple(
+                f"{item.version} ({item.date})\u00a0: {text(item.text)}" for item in card.changelog
+            ),
             card.method_version,
         )
 
@@ -591,7 +641,9 @@ class Builder:
         """The cards of the first section."""
         cards = self.context.catalogue.indicators
         return [
-            self.key_figure(cards[code]) for code in HEADLINES if code in cards and self._known(cards[code])
+            self.key_figure(cards[code])
+            for code in HEADLINES
+            if code in cards and self._known(cards[code])
         ]
 
     def key_figure(self, card: IndicatorCard) -> KeyFigure:
@@ -607,7 +659,7 @@ class Builder:
             if value is not None:
                 sentence.append(
                     self.labels.html(
-                        "card.of_total",
+                        f"card.of_total.{'share' if kind.unit == 'share' else 'number'}",
                         numerator=self.context.figure(result, "numerator"),
                         denominator=self.context.figure(result, "denominator"),
                     )
@@ -620,9 +672,17 @@ class Builder:
                 if previous is not None:
                     sentence.append(previous)
         return KeyFigure(
-            card.id, anchor(card.id), self.context.card_text(card.labels), value, reason,
-            self.context.result_label(card, method, kind.measure, kind.unit), beside, tuple(sentence),
-            None if result is None or value is None else _band(result.unit, result.value, result.low, result.high, None),
+            card.id,
+            anchor(card.id),
+            self.context.card_text(card.labels),
+            value,
+            reason,
+            self.context.result_label(card, method, kind.measure, kind.unit),
+            beside,
+            tuple(sentence),
+            None
+            if result is None or value is None
+            else _band(result.unit, result.value, result.low, result.high, None),
         )
 
     # -- objectives -------------------------------------------------------------------------
@@ -665,7 +725,11 @@ class Builder:
         if verdict.threshold is None:
             return Markup("—")
         figure = TargetFigure(
-            verdict.target_id, verdict.buyer_id, verdict.year, "threshold", verdict.threshold,
+            verdict.target_id,
+            verdict.buyer_id,
+            verdict.year,
+            "threshold",
+            verdict.threshold,
             self.context.value(verdict.unit, verdict.threshold),
         )
         side = "at_least" if verdict.direction == "up" else "at_most"
@@ -683,13 +747,19 @@ class Builder:
             "objectives.baseline", factor=factor, value=value, year=verdict.baseline_year
         )
 
-    def to_qualify(self, verdict: Verdict) -> Markup | None:
-        """How many contracts to qualify before the verdict can be given."""
+    def to_qualify(self, verdict: Verdict) -> Markup | str | None:
+        """How many contracts to qualify before the verdict can be given; none once it is."""
+        if verdict.verdict == "undecidable" and verdict.threshold is None:
+            return self.labels("objectives.no_threshold")
         if not verdict.to_qualify:
             return None
         figure = TargetFigure(
-            verdict.target_id, verdict.buyer_id, verdict.year, "to_qualify",
-            Decimal(verdict.to_qualify), self.context.formats.number(verdict.to_qualify),
+            verdict.target_id,
+            verdict.buyer_id,
+            verdict.year,
+            "to_qualify",
+            Decimal(verdict.to_qualify),
+            self.context.formats.number(verdict.to_qualify),
         )
         return self.labels.plural("objectives.to_qualify", verdict.to_qualify, n=figure)
 
@@ -707,7 +777,9 @@ def _kinds(card: IndicatorCard) -> list[tuple[Method, ResultKind]]:
 def _headline(card: IndicatorCard) -> tuple[Method, ResultKind]:
     """The share in number where the card has one, else its first result."""
     kinds = _kinds(card)
-    return next((pair for pair in kinds if (pair[1].unit, pair[1].measure) == ("share", "count")), kinds[0])
+    return next(
+        (pair for pair in kinds if (pair[1].unit, pair[1].measure) == ("share", "count")), kinds[0]
+    )
 
 
 def _member(result: Result, group: str) -> str:
@@ -715,7 +787,10 @@ def _member(result: Result, group: str) -> str:
 
 
 def _band(
-    unit: str, value: Decimal | None, low: Decimal | None, high: Decimal | None,
+    unit: str,
+    value: Decimal | None,
+    low: Decimal | None,
+    high: Decimal | None,
     threshold: Decimal | None,
 ) -> dict[str, str] | None:
     """Lengths of the little bar beside a share, as CSS percentages."""

@@ -65,8 +65,15 @@ class Column:
 
 
 def write(
-    path: Path, context: Context, run: Run, source: Source, results: Sequence[Result],
-    verdicts: Sequence[Verdict], lines: Sequence[Line], roles: Sequence[Role], quality: QualityView,
+    path: Path,
+    context: Context,
+    run: Run,
+    source: Source,
+    results: Sequence[Result],
+    verdicts: Sequence[Verdict],
+    lines: Sequence[Line],
+    roles: Sequence[Role],
+    quality: QualityView,
 ) -> None:
     """Write the workbook."""
     book = Workbook(write_only=True)
@@ -79,13 +86,17 @@ def write(
     _sheet(book, t("workbook.glossary"), *_glossary(context))
     _sheet(book, t("workbook.method"), *_methods(context, run))
     book.properties.creator = "spaser"
-    book.properties.title = t("page.document", year=context.year, title=context.text(run.title_fr, run.title_en))
+    book.properties.title = t(
+        "page.document", year=context.year, title=context.text(run.title_fr, run.title_en)
+    )
     buffer = io.BytesIO()
     book.save(buffer)
     path.write_bytes(_without_clock(buffer.getvalue(), run.as_of))
 
 
-def _sheet(book: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+def _sheet(
+    book: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]
+) -> None:
     sheet = book.create_sheet(title)
     sheet.freeze_panes = "B2"
     for place, column in enumerate(columns, start=1):
@@ -98,7 +109,9 @@ def _sheet(book: Workbook, title: str, columns: Sequence[Column], rows: Iterable
     sheet.append([_head(sheet, column.head) for column in columns])
     count = 1
     for row in rows:
-        sheet.append([_cell(sheet, value, column.wrap) for value, column in zip(row, columns, strict=True)])
+        sheet.append(
+            [_cell(sheet, value, column.wrap) for value, column in zip(row, columns, strict=True)]
+        )
         count += 1
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count}"
 
@@ -151,15 +164,29 @@ def _weight(measure: str, value: Decimal | None) -> Number:
     return Number(value, _WHOLE if whole else _DECIMAL)
 
 
-def _results(context: Context, results: Sequence[Result]) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+def _results(
+    context: Context, results: Sequence[Result]
+) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
     t = context.labels
     columns = [
-        Column(t("workbook.code"), 9), Column(t("workbook.title"), 44), Column(t("workbook.method_name"), 11),
-        Column(t("parts.measure"), 20), Column(t("parts.scope"), 30), Column(t("parts.year"), 8),
-        Column(t("dimensions.buyer"), 30), Column(t("workbook.dimension"), 22), Column(t("workbook.member"), 34),
-        Column(t("parts.value"), 17), Column(t("parts.numerator"), 18), Column(t("parts.denominator"), 18),
-        Column(t("parts.unknown"), 16), Column(t("parts.low"), 14), Column(t("parts.high"), 14),
-        Column(t("parts.excluded"), 10), Column(t("workbook.status"), 14), Column(t("workbook.reason"), 46),
+        Column(t("workbook.code"), 9),
+        Column(t("workbook.title"), 44),
+        Column(t("workbook.method_name"), 11),
+        Column(t("parts.measure"), 20),
+        Column(t("parts.scope"), 30),
+        Column(t("parts.year"), 8),
+        Column(t("dimensions.buyer"), 30),
+        Column(t("workbook.dimension"), 22),
+        Column(t("workbook.member"), 34),
+        Column(t("parts.value"), 17),
+        Column(t("parts.numerator"), 18),
+        Column(t("parts.denominator"), 18),
+        Column(t("parts.unknown"), 16),
+        Column(t("parts.low"), 14),
+        Column(t("parts.high"), 14),
+        Column(t("parts.excluded"), 10),
+        Column(t("workbook.status"), 14),
+        Column(t("workbook.reason"), 46),
         Column(t("workbook.version"), 9),
     ]
 
@@ -198,10 +225,16 @@ def _evidence(
     """One row per figure and contract, with a column per scope: a filter on one gives the lines."""
     t = context.labels
     columns = [
-        Column(t("workbook.code"), 9), Column(t("workbook.method_name"), 11), Column(t("parts.measure"), 10),
+        Column(t("workbook.code"), 9),
+        Column(t("workbook.method_name"), 11),
+        Column(t("parts.measure"), 10),
         *(Column(t("workbook.role_in", scope=context.scope(scope)), 24) for scope in SCOPES),
-        Column(t("dialog.weight"), 16), Column(t("dialog.uid"), 30), Column(t("dialog.object"), 60),
-        Column(t("dialog.buyer"), 28), Column(t("dialog.date"), 12), Column(t("dialog.amount"), 17),
+        Column(t("dialog.weight"), 16),
+        Column(t("dialog.uid"), 30),
+        Column(t("dialog.object"), 60),
+        Column(t("dialog.buyer"), 28),
+        Column(t("dialog.date"), 12),
+        Column(t("dialog.amount"), 17),
         Column(t("dialog.source"), 44),
     ]
     by_uid = {line.uid: line for line in lines}
@@ -214,7 +247,7 @@ def _evidence(
     grouped: dict[tuple[str, str, str, str, str], dict[str, Role]] = {}
     for role in roles:
         # A ratio counts a contract twice: its part, and the rest of its whole.
-        part = role.role if (role.code, role.method) in ratios else ""
+        part = f"{role.role} {role.reason}" if (role.code, role.method) in ratios else ""
         key = (role.code, role.method, role.measure, role.unit_id, part)
         grouped.setdefault(key, {})[role.scope] = role
     if len(grouped) > MAX_EVIDENCE:
@@ -226,14 +259,19 @@ def _evidence(
             line = by_uid.get(uid)
             weight = next(iter(found.values())).weight
             yield (
-                code, method, t.code("measures", measure),
+                code,
+                method,
+                t.code("measures", measure),
                 *(_role(context, found.get(scope)) for scope in SCOPES),
-                _weight(measure, weight), uid,
+                _weight(measure, weight),
+                uid,
                 None if line is None else line.object,
                 None if line is None else context.buyer(line.buyer_id),
                 None if line is None else line.notified_date,
                 None if line is None else Number(line.amount_initial_eur, _EURO),
-                None if line is None else " ".join(p for p in (line.source_file, line.source_pointer) if p),
+                None
+                if line is None
+                else " ".join(p for p in (line.source_file, line.source_pointer) if p),
             )
 
     return columns, rows()
@@ -246,15 +284,24 @@ def _role(context: Context, role: Role | None) -> str | None:
     return f"{text} ({context.labels.code('reasons', role.reason)})" if role.reason else text
 
 
-def _objectives(context: Context, verdicts: Sequence[Verdict]) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+def _objectives(
+    context: Context, verdicts: Sequence[Verdict]
+) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
     t = context.labels
     columns = [
-        Column(t("objectives.objective"), 50, wrap=True), Column(t("workbook.code"), 9),
-        Column(t("parts.measure"), 20), Column(t("parts.scope"), 28), Column(t("objectives.buyer"), 28),
-        Column(t("objectives.threshold"), 14), Column(t("objectives.due"), 10),
-        Column(t("objectives.value", year=context.year), 14), Column(t("parts.low"), 14),
-        Column(t("parts.high"), 14), Column(t("objectives.verdict"), 16),
-        Column(t("workbook.trajectory"), 24), Column(t("objectives.gap"), 16),
+        Column(t("objectives.objective"), 50, wrap=True),
+        Column(t("workbook.code"), 9),
+        Column(t("parts.measure"), 20),
+        Column(t("parts.scope"), 28),
+        Column(t("objectives.buyer"), 28),
+        Column(t("objectives.threshold"), 14),
+        Column(t("objectives.due"), 10),
+        Column(t("objectives.value", year=context.year), 14),
+        Column(t("parts.low"), 14),
+        Column(t("parts.high"), 14),
+        Column(t("objectives.verdict"), 16),
+        Column(t("workbook.trajectory"), 24),
+        Column(t("objectives.gap"), 16),
     ]
 
     def rows() -> Iterable[Sequence[Cell]]:
@@ -263,10 +310,16 @@ def _objectives(context: Context, verdicts: Sequence[Verdict]) -> tuple[list[Col
             label = context.text(v.label_fr, v.label_en)
             trajectory = v.trajectory or "null"
             yield (
-                label or (context.card_text(card.labels) if card else v.code), v.code,
-                t.code("results", f"{v.unit}.{v.measure}"), context.scope(v.scope),
-                context.buyer(v.buyer_id), _value(v.unit, v.threshold), v.due_year,
-                _value(v.unit, v.value), _value(v.unit, v.low), _value(v.unit, v.high),
+                label or (context.card_text(card.labels) if card else v.code),
+                v.code,
+                t.code("results", f"{v.unit}.{v.measure}"),
+                context.scope(v.scope),
+                context.buyer(v.buyer_id),
+                _value(v.unit, v.threshold),
+                v.due_year,
+                _value(v.unit, v.value),
+                _value(v.unit, v.low),
+                _value(v.unit, v.high),
                 t.code("objectives", v.verdict),
                 t.code("objectives", f"trajectory_{trajectory}") if v.verdict == "not_due" else "",
                 Number(v.to_qualify),
@@ -278,10 +331,15 @@ def _objectives(context: Context, verdicts: Sequence[Verdict]) -> tuple[list[Col
 def _findings(context: Context, source: Source) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
     t = context.labels
     columns = [
-        Column(t("quality.severity"), 14), Column(t("quality.rule"), 34, wrap=True),
-        Column(t("workbook.message"), 70, wrap=True), Column(t("quality.action"), 50, wrap=True),
-        Column(t("quality.file"), 34), Column(t("workbook.pointer"), 20), Column(t("workbook.key"), 30),
-        Column(t("workbook.field"), 22), Column(t("workbook.value"), 30),
+        Column(t("quality.severity"), 14),
+        Column(t("quality.rule"), 34, wrap=True),
+        Column(t("workbook.message"), 70, wrap=True),
+        Column(t("quality.action"), 50, wrap=True),
+        Column(t("quality.file"), 34),
+        Column(t("workbook.pointer"), 20),
+        Column(t("workbook.key"), 30),
+        Column(t("workbook.field"), 22),
+        Column(t("workbook.value"), 30),
     ]
     english = context.language == "en"
 
@@ -293,31 +351,49 @@ def _findings(context: Context, source: Source) -> tuple[list[Column], Iterable[
                 context.text(rule.title_fr, rule.title_en) if rule else item.rule,
                 item.message_en if english else item.message_fr,
                 (item.action_en if english else item.action) or "",
-                item.source_file, item.source_pointer, item.key, item.field, item.value,
+                item.source_file,
+                item.source_pointer,
+                item.key,
+                item.field,
+                item.value,
             )
 
     return columns, rows()
 
 
-def _quality(context: Context, quality: QualityView) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+def _quality(
+    context: Context, quality: QualityView
+) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
     t = context.labels
     columns = [
-        Column(t("workbook.kind"), 26), Column(t("workbook.subject"), 50, wrap=True),
-        *(Column(t(f"quality.{name}"), 14) for name in ("records_in", "kept", "merged", "rejected")),
-        Column(t("quality.share"), 10), Column(t("quality.result"), 18), Column(t("quality.sha256"), 68),
+        Column(t("workbook.kind"), 26),
+        Column(t("workbook.subject"), 50, wrap=True),
+        *(
+            Column(t(f"quality.{name}"), 14)
+            for name in ("records_in", "kept", "merged", "rejected")
+        ),
+        Column(t("quality.share"), 10),
+        Column(t("quality.result"), 18),
+        Column(t("quality.sha256"), 68),
     ]
     rows: list[Sequence[Cell]] = []
     for field, filled, required, share, _ in quality.completeness:
-        rows.append((t("quality.completeness"), field, required, filled, None, None, share, None, None))
+        rows.append(
+            (t("quality.completeness"), field, required, filled, None, None, share, None, None)
+        )
     for step, records, kept, merged, rejected, closes in quality.balances:
         outcome = t("quality.closed") if closes else t("quality.open")
-        rows.append((t("quality.balances"), step, records, kept, merged, rejected, None, outcome, None))
+        rows.append(
+            (t("quality.balances"), step, records, kept, merged, rejected, None, outcome, None)
+        )
     for file, sha256, title, records, kept, rejected in quality.inputs:
         rows.append((t("quality.inputs"), file, records, kept, None, rejected, None, title, sha256))
     for description, table, _, passed, unexpected in quality.checks:
         outcome = t("quality.passed") if passed else t("quality.failed")
         subject = f"{description} ({table})"
-        rows.append((t("quality.checks"), subject, None, None, None, unexpected, None, outcome, None))
+        rows.append(
+            (t("quality.checks"), subject, None, None, None, unexpected, None, outcome, None)
+        )
     return columns, rows
 
 
@@ -330,7 +406,11 @@ def _glossary(context: Context) -> tuple[list[Column], Iterable[Sequence[Cell]]]
 
 def _methods(context: Context, run: Run) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
     t = context.labels
-    columns = [Column(t("workbook.code"), 14), Column(t("workbook.subject"), 28), Column(t("workbook.text"), 110, wrap=True)]
+    columns = [
+        Column(t("workbook.code"), 14),
+        Column(t("workbook.subject"), 28),
+        Column(t("workbook.text"), 110, wrap=True),
+    ]
     rows: list[Sequence[Cell]] = [
         ("", t("page.as_of"), context.formats.date(run.as_of)),
         ("", t("page.floor"), t("page.floor_value", amount=context.floor)),
@@ -344,12 +424,19 @@ def _methods(context: Context, run: Run) -> tuple[list[Column], Iterable[Sequenc
             (card.id, t("method.version"), str(card.method_version)),
             *((card.id, t("method.caveats"), context.card_text(text)) for text in card.caveats),
             *(
-                (card.id, t("method.legal"),
-                 f"{context.card_text(law.text)} – {law.source} ({t('method.' + law.status)})")
+                (
+                    card.id,
+                    t("method.legal"),
+                    f"{context.card_text(law.text)} – {law.source} ({t('method.' + law.status)})",
+                )
                 for law in card.legal
             ),
             *(
-                (card.id, t("method.changelog"), f"{item.version} ({item.date}) – {context.card_text(item.text)}")
+                (
+                    card.id,
+                    t("method.changelog"),
+                    f"{item.version} ({item.date}) – {context.card_text(item.text)}",
+                )
                 for item in card.changelog
             ),
         ]

@@ -1,0 +1,5 @@
+"""`python -m spaser`."""
+
+from spaser.cli import main
+
+main()

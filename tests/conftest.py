@@ -1,0 +1,47 @@
+"""What several test files share: the demo built once, the folder of real registers or a skip.
+
+Property tests scale with the profile: `pytest --hypothesis-profile=soak` runs twenty times more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from spaser.project import Project
+from spaser.scheme import Scheme, load_scheme
+from spaser.warehouse import Tables
+from tests.curate.run import ROOT, run_files, run_indicators
+
+settings.register_profile(
+    "soak",
+    max_examples=2000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real registers, beside the repository."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"SKIPPED FOR WANT OF DATA: no real registers in {REAL_DATA}")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def demo_scheme() -> Scheme:
+    return load_scheme(Project(ROOT), "demo")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, demo_scheme: Scheme) -> Tables:
+    """The demo from its registers to results, evidence and verdicts of every year."""
+    tables = run_files(tmp_path_factory.mktemp("demo"), [], demo_scheme)
+    run_indicators(tables, demo_scheme)
+    return tables

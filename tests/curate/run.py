@@ -1,0 +1,155 @@
+"""Registers in, tables out: how the tests of the core call the stages, without Dagster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from spaser import curate, indicators, ingest
+from spaser.cards import Catalogue, catalogue
+from spaser.curate import Settings
+from spaser.curate.records import PROVENANCE
+from spaser.project import definitions_root
+from spaser.scheme import Scheme, input_files, scheme_for_files
+from spaser.warehouse import Tables, session
+
+ROOT = definitions_root()
+CARDS: Catalogue = catalogue(ROOT / "assets")
+BUYER = "00030001400016"
+OTHER_BUYER = "00030002200019"
+
+
+def stages(last: str | None = None) -> list[str]:
+    """The keys of the tables that curate builds, in order, up to `last`."""
+    built = {
+        key: card
+        for key, card in CARDS.tables.items()
+        if key.split("/")[0] in {"curated", "facts", "quality"}
+    }
+    needs = {
+        key: {name.replace(".", "/") for name in card.depends_on} & set(built)
+        for key, card in built.items()
+    }
+    order = list(TopologicalSorter(needs).static_order())
+    if last is None:
+        return order
+    wanted: set[str] = set()
+    waiting = [last]
+    while waiting:
+        key = waiting.pop()
+        wanted.add(key)
+        waiting += needs[key] - wanted
+    return [key for key in order if key in wanted]
+
+
+def curate_all(tables: Tables, scheme: Scheme, last: str | None = None) -> Tables:
+    """Build the curated and facts tables over what is staged."""
+    for key in stages(last):
+        curate.build(tables, CARDS, key, Settings(scheme))
+    return tables
+
+
+def run_files(
+    root: Path, files: Sequence[Path], scheme: Scheme | None = None, last: str | None = None
+) -> Tables:
+    """Files → staged → curated → facts."""
+    chosen = scheme or scheme_for_files(tuple(files))
+    tables = Tables(root)
+    ingest.stage(input_files(chosen, ROOT), tables, CARDS, ROOT)
+    return curate_all(tables, chosen, last)
+
+
+def run_indicators(tables: Tables, scheme: Scheme, *, with_evidence: bool = True) -> None:
+    """Results, evidence and verdicts of every year."""
+    years = indicators.years_found(tables)
+    for year in years:
+        indicators.compute(tables, CARDS, scheme, year, with_evidence=with_evidence)
+    for year in years:
+        indicators.judge(tables, CARDS, scheme, year)
+
+
+def register(folder: Path, name: str, records: Iterable[Mapping[str, Any]]) -> Path:
+    """A DECP 2022 register in its official envelope."""
+    path = folder / name
+    text = json.dumps({"marches": {"marche": list(records)}}, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def contract(**changes: Any) -> dict[str, Any]:
+    """A complete record of the 2022 format; a value of `...` takes the key away."""
+    record: dict[str, Any] = {
+        "id": "2024-001",
+        "acheteur": {"id": BUYER},
+        "nature": "Marché",
+        "objet": "Entretien des espaces verts",
+        "codeCPV": "77310000",
+        "procedure": "Procédure adaptée",
+        "lieuExecution": {"code": "59000", "typeCode": "Code postal"},
+        "dureeMois": 12,
+        "dateNotification": "2024-03-01",
+        "datePublicationDonnees": "2024-03-15",
+        "montant": 100000,
+        "formePrix": "Forfaitaire",
+        "offresRecues": 3,
+        "marcheInnovant": False,
+        "ccag": "Fournitures courantes et services",
+        "attributionAvance": False,
+        "sousTraitanceDeclaree": False,
+        "typeGroupementOperateurs": "Pas de groupement",
+        "techniques": {"technique": ["Sans objet"]},
+        "modalitesExecution": {"modaliteExecution": ["Sans objet"]},
+        "typesPrix": {"typePrix": ["Définitif ferme"]},
+        "considerationsSociales": {"considerationSociale": ["Pas de considération sociale"]},
+        "considerationsEnvironnementales": {
+            "considerationEnvironnementale": ["Pas de considération environnementale"]
+        },
+        "titulaires": [{"titulaire": {"id": "00040001300015", "typeIdentifiant": "SIRET"}}],
+    }
+    return {key: value for key, value in (record | changes).items() if value is not ...}
+
+
+def stage_rows(tables: Tables, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Staged rows written as ingest would, all text; `source_file` and `position` order them."""
+    defaults = {"file_sha256": "0" * 64, "record_kind": "contract", "source": source}
+    given = [defaults | dict(row) for row in rows]
+    names = (*PROVENANCE, *CARDS.fields)
+    table = pa.table(
+        {
+            name: pa.array(
+                [row.get(name) for row in given],
+                pa.int64() if name == "position" else pa.string(),
+            )
+            for name in names
+        }
+    )
+    with session() as connection:
+        connection.register("staged", table)
+        tables.write(connection, f"staged.{source}", "select * from staged")
+
+
+def rows(tables: Tables, query: str) -> list[dict[str, Any]]:
+    """The rows of a query over every table built."""
+    with session() as connection:
+        tables.attach(connection, tables.names())
+        answer = connection.execute(query)
+        names = [column[0] for column in answer.description or []]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def one(tables: Tables, query: str) -> dict[str, Any]:
+    """The only row of a query."""
+    (row,) = rows(tables, query)
+    return row
+
+
+def open_balances(tables: Tables) -> list[dict[str, Any]]:
+    """Balances that do not close: none, or something was lost."""
+    return rows(
+        tables, "select * from quality.balances where records_in <> kept + merged + rejected"
+    )

@@ -1,0 +1,28 @@
+"""One set of tables and one report, shared by the tests that only read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spaser.publish import render
+from spaser.warehouse import Tables
+from tests.publish import builders
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    return builders.build(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(scope="session")
+def report(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    render(tables, builders.PROJECT, builders.SCHEME, 2025, out, "fr")
+    return out
+
+
+@pytest.fixture(scope="session")
+def page(report: Path) -> str:
+    return (report / "rapport.html").read_text(encoding="utf-8")

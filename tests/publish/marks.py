@@ -1,0 +1,165 @@
+"""Reads the figures a page marks, and recomputes each from evidence joined to the facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+from spaser.cards import Catalogue
+from spaser.warehouse import Tables, session
+
+SIX = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A `<data>` element: its class, attributes and text."""
+
+    kind: str
+    data: dict[str, str]
+    value: Decimal
+    text: str
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: list[Mark] = []
+        self._open: dict[str, str] | None = None
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "data":
+            self._open, self._text = {name: value or "" for name, value in attrs}, ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None:
+            self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "data" and self._open is not None:
+            data = {
+                name[5:]: value for name, value in self._open.items() if name.startswith("data-")
+            }
+            self.marks.append(
+                Mark(self._open["class"], data, Decimal(self._open["value"]), self._text)
+            )
+            self._open = None
+
+
+def marks(page: str) -> list[Mark]:
+    """Every marked number of a page, in order."""
+    reader = _Reader()
+    reader.feed(page)
+    return reader.marks
+
+
+Row = dict[str, Any]
+
+
+class Recomputer:
+    """Figures from `indicators.evidence` joined to `facts.contracts`, in plain Python."""
+
+    def __init__(self, tables: Tables, cards: Catalogue) -> None:
+        with session() as connection:
+            tables.attach(connection, ["indicators.evidence", "facts.contracts"])
+            found = connection.execute(
+                """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
+                    c.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
+                    c.amount_band, c.department_code
+                from indicators.evidence e join facts.contracts c on c.uid = e.unit_id"""
+            )
+            names = [column[0] for column in found.description or []]
+            self.rows: dict[tuple[str, ...], list[Row]] = {}
+            for values in found.fetchall():
+                row = dict(zip(names, values, strict=True))
+                key = (row["code"], row["method"], row["scope"], row["measure"], str(row["year"]))
+                self.rows.setdefault(key, []).append(row)
+        self.kinds = {
+            (card.id, method.name): method.kind
+            for card in cards.indicators.values()
+            for method in card.methods
+        }
+
+    def years(self) -> set[str]:
+        """Years whose evidence is materialised."""
+        return {key[4] for key in self.rows}
+
+    def part(self, mark: dict[str, str]) -> Decimal | None:
+        """The part of a figure that a mark names."""
+        key = tuple(mark[name] for name in ("code", "method", "scope", "measure", "year"))
+        rows = [row for row in self.rows.get(key, []) if _concerns(row, mark)]
+        kind = self.kinds[mark["code"], mark["method"]]
+        compute = {"mean": _mean, "median": _median}.get(kind, _additive)
+        return compute(rows, mark["unit"])[mark["part"]]
+
+
+def _concerns(row: Row, mark: dict[str, str]) -> bool:
+    if mark["buyer"] not in {"*", row["buyer"]}:
+        return False
+    dimension = mark["dimension"]
+    return dimension == "*" or (row[dimension] or "unknown") == mark["member"]
+
+
+def _weigh(rows: Iterable[Row], keep: Callable[[Row], bool]) -> Decimal:
+    return sum((row["weight"] for row in rows if keep(row)), Decimal(0))
+
+
+def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
+    return (part / whole).quantize(SIX, ROUND_HALF_UP) if whole else None
+
+
+def _additive(rows: list[Row], unit: str) -> dict[str, Decimal | None]:
+    true = _weigh(rows, lambda r: r["role"] == "numerator")
+    known = true + _weigh(rows, lambda r: r["role"] == "denominator_only")
+    unknown = [row for row in rows if row["role"] == "unknown"]
+
+    def because(*reasons: str) -> Decimal:
+        return _weigh(unknown, lambda r: r["reason"] in reasons)
+
+    undecided = because("met_unknown", "membership_unknown_met_unknown")
+    maybe_in_no = because("membership_unknown_not_met")
+    maybe_in_yes = because("membership_unknown_met")
+    best = true + undecided + maybe_in_yes
+    share = unit == "share"
+    return {
+        "numerator": true,
+        "denominator": known,
+        "unknown": _weigh(unknown, lambda r: True),
+        "excluded": Decimal(sum(row["role"] == "excluded" for row in rows)),
+        "value": _ratio(true, known) if share else true,
+        "low": _ratio(true, known + undecided + maybe_in_no) if share else true,
+        "high": _ratio(best, known + undecided + maybe_in_yes) if share else best,
+    }
+
+
+def _mean(rows: list[Row], unit: str) -> dict[str, Decimal | None]:
+    known = [row["weight"] for row in rows if row["role"] == "numerator"]
+    unknown = sum(row["role"] == "unknown" for row in rows)
+    value = _ratio(sum(known, Decimal(0)), Decimal(len(known)))
+    return {
+        "numerator": sum(known, Decimal(0)),
+        "denominator": Decimal(len(known)),
+        "unknown": Decimal(unknown),
+        "excluded": Decimal(0),
+        "value": value,
+        "low": None if unknown else value,
+        "high": None if unknown else value,
+    }
+
+
+def _median(rows: list[Row], unit: str) -> dict[str, Decimal | None]:
+    known = sorted(row["weight"] for row in rows if row["role"] == "numerator")
+    middle = len(known) // 2
+    value = None
+    if known:
+        value = known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+    return {
+        "denominator": Decimal(len(known)),
+        "unknown": Decimal(sum(row["role"] == "unknown" for row in rows)),
+        "excluded": Decimal(0),
+        "value": value,
+    }
