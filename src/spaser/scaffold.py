@@ -95,9 +95,7 @@ def create_indicator(project: Project, code: str) -> Path:
         )
     path = project.assets / "indicators" / f"{code}.yml"
     if path.exists():
-        raise InputError(
-            f"{path} existe déjà : modifiez-la.", f"{path} already exists: edit it."
-        )
+        raise InputError(f"{path} existe déjà : modifiez-la.", f"{path} already exists: edit it.")
     path.write_text(_card(code), encoding="utf-8")
     return path
 
@@ -159,6 +157,9 @@ def _package(name: str) -> tuple[bool, str, str]:
 
 
 def _definitions(project: Project) -> list[tuple[bool, str, str]]:
+    # Here, so that a missing library is told and does not stop the examination.
+    from spaser.indicators.examples import example_faults
+
     points: list[tuple[bool, str, str]] = []
     try:
         cards = catalogue(project.assets)
@@ -170,8 +171,16 @@ def _definitions(project: Project) -> list[tuple[bool, str, str]]:
                 f"Cards: {sources} sources, {tables} tables, {indicators} indicators",
             )
         )
-        _compile(project)
-        points.append((True, "Les conditions des cartes sont lisibles", "The cards' conditions are readable"))
+        for code in cards.indicators:
+            points += [(False, fault.fr, fault.en) for fault in example_faults(cards, code)]
+        if all(sound for sound, _, _ in points):
+            points.append(
+                (
+                    True,
+                    "L'exemple de chaque indicateur, recalculé, donne ce que sa carte annonce",
+                    "The example of each indicator, computed again, gives what its card says",
+                )
+            )
     except SpaserError as error:
         points.append((False, error.fr, error.en))
     for path in sorted(project.pipelines.glob("*.yml")):
@@ -181,12 +190,6 @@ def _definitions(project: Project) -> list[tuple[bool, str, str]]:
         except SpaserError as error:
             points.append((False, error.fr, error.en))
     return points
-
-
-def _compile(project: Project) -> None:
-    from spaser.indicators.compute import compile_for
-
-    compile_for(catalogue(project.assets))
 
 
 def _disk(project: Project) -> tuple[bool, str, str]:

@@ -88,6 +88,27 @@ class Tables:
         beside.replace(target)
         return int(counted[0][0])
 
+    def write_batches(self, table: str, batches: Iterable[pa.Table], part: str) -> int:
+        """Write one part of a table batch by batch, so that only one is in memory."""
+        from pyarrow import parquet
+
+        target = self.folder(table) / f"{part}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_suffix(".parquet.tmp")
+        rows = 0
+        writer: parquet.ParquetWriter | None = None
+        try:
+            for batch in batches:
+                if writer is None:
+                    writer = parquet.ParquetWriter(beside, batch.schema, compression="zstd")
+                writer.write_table(batch.cast(writer.schema))
+                rows += batch.num_rows
+        finally:
+            if writer is not None:
+                writer.close()
+        beside.replace(target)
+        return rows
+
     def keep_only(self, table: str, parts: Iterable[str]) -> None:
         """Remove the parts of a table that are not named."""
         kept = set(parts)
@@ -129,10 +150,7 @@ class DuckDBEngine:
 
 
 def write_database(tables: Tables, target: Path) -> None:
-    """Write every table as a real table of one DuckDB file, then move it into place.
-
-    Rows are ordered by every column, so that the table digests are the same for the same inputs.
-    """
+    """Write every table as a real table of one DuckDB file, then move it into place."""
     beside = target.with_name(target.name + ".tmp")
     beside.unlink(missing_ok=True)
     with session() as connection:

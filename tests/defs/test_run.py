@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ import spaser.publish
 from spaser.cards import Catalogue
 from spaser.defs import run as runs
 from spaser.defs.progress import StepEvent
-from spaser.defs.run import INSTANCE, plan, run_scheme
+from spaser.defs.run import INSTANCE, RunOutcome, plan, run_scheme
 from spaser.errors import Blocked, InputError
 from spaser.project import Project
-from spaser.scheme import scheme_for_files
+from spaser.scheme import Scheme, load_scheme, scheme_for_files
 from spaser.warehouse import Tables, open_database, session
 from tests.defs import small
 
@@ -75,15 +76,39 @@ def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spaser.publish, "render", render)
 
 
-def test_a_run_leaves_one_materialisation_an_asset_and_year_naming_every_card(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunOutcome]:
+    root = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        without_report(patch)
+        project, scheme = small.install(root)
+        return root, run_scheme(project, scheme, years=[2023, 2024])
+
+
+@pytest.fixture
+def published(
+    tmp_path: Path, published_once: tuple[Path, RunOutcome], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Project, Scheme, Path]:
+    """A project whose last run was good, and the page it published for 2024."""
+    shutil.copytree(published_once[0], tmp_path, symlinks=True, dirs_exist_ok=True)
     without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    outcome = run_scheme(project, scheme, years=[2023, 2024])
+    project = Project(tmp_path)
+    page = project.rendered("small") / "2024" / "interne" / "rapport.html"
+    page.write_text("the last good one", encoding="utf-8")
+    return project, load_scheme(project, "small"), page
+
+
+Published = tuple[Project, Scheme, Path]
+
+
+def test_a_run_leaves_one_materialisation_an_asset_and_year_naming_every_card(
+    published_once: tuple[Path, RunOutcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, outcome = published_once
+    project = Project(root)
     assert outcome.years == (2023, 2024)
     assert outcome.as_of == date(2024, 3, 1)
-    assert [path.relative_to(tmp_path).as_posix() for path in outcome.reports.values()] == [
+    assert [path.relative_to(root).as_posix() for path in outcome.reports.values()] == [
         "reports/rendered/small/2023/interne",
         "reports/rendered/small/2024/interne",
     ]
@@ -105,12 +130,10 @@ def test_a_run_leaves_one_materialisation_an_asset_and_year_naming_every_card(
 
 
 def test_the_published_database_holds_every_table_of_the_cards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published_once: tuple[Path, RunOutcome],
 ) -> None:
-    without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    outcome = run_scheme(project, scheme)
-    documented = {card.table for card in Catalogue(project.assets).tables.values()}
+    root, outcome = published_once
+    documented = {card.table for card in Catalogue(root / "assets").tables.values()}
     with open_database(outcome.database) as connection:
         rows = connection.execute(
             "select table_schema || '.' || table_name from information_schema.tables "
@@ -132,13 +155,10 @@ def test_earlier_years_are_computed_for_trends_and_only_the_year_asked_for_is_re
 
 
 def test_a_null_key_stops_what_follows_and_keeps_the_published_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    before = run_scheme(project, scheme)
-    page, database = before.reports[2024] / "rapport.html", before.database
-    page.write_text("the last good one", encoding="utf-8")
+    project, scheme, page = published
+    database = project.curated("small") / "spaser.duckdb"
     bytes_before = database.read_bytes()
 
     plant(
@@ -163,6 +183,7 @@ def test_a_null_key_stops_what_follows_and_keeps_the_published_result(
     assert database.read_bytes() == bytes_before
 
     with history(project, monkeypatch) as instance:
+        assert len(materialisations(instance, "curated/holders")[None]) == 2
         assert len(materialisations(instance, "facts/contracts")[None]) == 1
         evaluations = instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(dg.AssetKey(["curated", "contracts"]), check.name), limit=1
@@ -180,27 +201,21 @@ def test_a_warning_stops_nothing_and_is_told(
     assert outcome.reports[2024].is_dir()
 
 
-def test_wrong_input_keeps_its_message_and_the_published_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    before = run_scheme(project, scheme)
-    small.register(tmp_path, []).write_text('{"marches": {"marche": [{"id":', encoding="utf-8")
+def test_wrong_input_keeps_its_message_and_the_published_result(published: Published) -> None:
+    project, scheme, page = published
+    small.register(project.root, []).write_text('{"marches": {"marche": [{"id":', encoding="utf-8")
     with pytest.raises(InputError, match=r"decp\.json"):
         run_scheme(project, scheme)
-    assert (before.reports[2024] / "rapport.html").is_file()
-    assert before.database.is_file()
+    assert page.read_text(encoding="utf-8") == "the last good one"
+    assert (project.curated("small") / "spaser.duckdb").is_file()
 
 
 def test_a_report_that_cannot_be_made_leaves_the_last_one_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    before = run_scheme(project, scheme)
-    page = before.reports[2024] / "rapport.html"
-    page.write_text("the last good one", encoding="utf-8")
+    project, scheme, page = published
+    litter = project.rendered("small") / ".spaser-killed"
+    litter.mkdir()
 
     def full_disk(*_: Any) -> list[Path]:
         raise OSError(28, "No space left on device")
@@ -209,16 +224,10 @@ def test_a_report_that_cannot_be_made_leaves_the_last_one_and_no_litter(
     with pytest.raises(InputError, match="No space left"):
         run_scheme(project, scheme)
     assert page.read_text(encoding="utf-8") == "the last good one"
-    assert sorted(entry.name for entry in project.rendered("small").iterdir()) == ["2024"]
-
-
-def test_what_a_killed_run_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_report(monkeypatch)
-    project, scheme = small.install(tmp_path)
-    litter = project.rendered("small") / ".spaser-killed"
-    litter.mkdir(parents=True)
-    run_scheme(project, scheme)
-    assert not litter.exists()
+    assert sorted(entry.name for entry in project.rendered("small").iterdir()) == [
+        "2023",
+        "2024",
+    ]
 
 
 def test_two_runs_of_a_scheme_do_not_mix(tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ def test_pointer_and_position_lead_back_to_the_record(bench: Bench):
 @pytest.mark.parametrize(
     ("received", "staged"),
     [
-        ({"considerationSociale": ["Clause sociale"]}, '{"considerationSociale":["Clause sociale"]}'),
+        (
+            {"considerationSociale": ["Clause sociale"]},
+            '{"considerationSociale":["Clause sociale"]}',
+        ),
         ({"considerationSociale": "Clause sociale"}, '{"considerationSociale":"Clause sociale"}'),
         (["Clause sociale", "NC"], '["Clause sociale","NC"]'),
         ("['Clause sociale']", "['Clause sociale']"),
@@ -222,7 +225,9 @@ def test_a_list_of_another_name_is_counted_as_rejected(bench: Bench):
 
 def test_nan_is_read_as_absent_and_counted_but_not_inside_text(bench: Bench):
     record = json.dumps({**MARCHE, "objet": 'Pain "NaN" : NaN, 12', "montant": 0})
-    bench.put("r.json", f'[{record.replace(": 0,", ": NaN, ")}, {{"id":"B","dureeMois":-Infinity}}]')
+    bench.put(
+        "r.json", f'[{record.replace(": 0,", ": NaN, ")}, {{"id":"B","dureeMois":-Infinity}}]'
+    )
     bench.stage()
     rows = bench.staged("decp_2022_json")
     assert (rows[0]["object"], rows[0]["amount"]) == ('Pain "NaN" : NaN, 12', None)
@@ -248,8 +253,8 @@ def test_a_register_without_records_is_a_finding(bench: Bench):
     ("content", "fr", "en"),
     [
         ('{"marches": {"marche": [{"id": "A"', "JSON tronqué", "truncated JSON"),
-        ('{"marches":\n [{"id": x}]}', "octet 20 (ligne 2)", "byte 20 (line 2)"),
-        ('{"marches": []} et la suite', "octet 16", "byte 16"),
+        ('{"marches":\n [{"id": x}]}', "octet 21 (ligne 2)", "byte 21 (line 2)"),
+        ('{"marches": []} et la suite', "octet 17", "byte 17"),
         ('{"id": "A", "ccag": ""}\n{"id": "B", "ccag"', "ligne 2", "line 2"),
     ],
 )
@@ -341,7 +346,9 @@ def test_a_stray_xml_element_is_rejected(bench: Bench):
 
 # --- round trip ---------------------------------------------------------------------------------
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=20)
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=20
+)
 CONSIDERATIONS = st.lists(st.sampled_from(["Clause sociale", "Critère social", "NC"]), min_size=1)
 RECORDS = st.lists(
     st.fixed_dictionaries(
@@ -350,7 +357,9 @@ RECORDS = st.lists(
             "ccag": TEXT,
             "acheteur": st.fixed_dictionaries({"id": TEXT}),
             "objet": TEXT,
-            "considerationsSociales": st.fixed_dictionaries({"considerationSociale": CONSIDERATIONS}),
+            "considerationsSociales": st.fixed_dictionaries(
+                {"considerationSociale": CONSIDERATIONS}
+            ),
         }
     ),
     min_size=1,

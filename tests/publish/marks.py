@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from spaser.cards import Catalogue
-from spaser.warehouse import Tables, session
+from spaser.warehouse import Connection
 
 SIX = Decimal("0.000001")
 
@@ -63,21 +63,19 @@ Row = dict[str, Any]
 class Recomputer:
     """Figures from `indicators.evidence` joined to `facts.contracts`, in plain Python."""
 
-    def __init__(self, tables: Tables, cards: Catalogue) -> None:
-        with session() as connection:
-            tables.attach(connection, ["indicators.evidence", "facts.contracts"])
-            found = connection.execute(
-                """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
-                    c.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
-                    c.amount_band, c.department_code
-                from indicators.evidence e join facts.contracts c on c.uid = e.unit_id"""
-            )
-            names = [column[0] for column in found.description or []]
-            self.rows: dict[tuple[str, ...], list[Row]] = {}
-            for values in found.fetchall():
-                row = dict(zip(names, values, strict=True))
-                key = (row["code"], row["method"], row["scope"], row["measure"], str(row["year"]))
-                self.rows.setdefault(key, []).append(row)
+    def __init__(self, connection: Connection, cards: Catalogue) -> None:
+        found = connection.execute(
+            """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
+                c.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
+                c.amount_band, c.department_code
+            from indicators.evidence e join facts.contracts c on c.uid = e.unit_id"""
+        )
+        names = [column[0] for column in found.description or []]
+        self.rows: dict[tuple[str, ...], list[Row]] = {}
+        for values in found.fetchall():
+            row = dict(zip(names, values, strict=True))
+            key = (row["code"], row["method"], row["scope"], row["measure"], str(row["year"]))
+            self.rows.setdefault(key, []).append(row)
         self.kinds = {
             (card.id, method.name): method.kind
             for card in cards.indicators.values()
@@ -95,6 +93,16 @@ class Recomputer:
         kind = self.kinds[mark["code"], mark["method"]]
         compute = {"mean": _mean, "median": _median}.get(kind, _additive)
         return compute(rows, mark["unit"])[mark["part"]]
+
+
+def wrong_figures(page: str, recomputer: Recomputer) -> list[str]:
+    """What the figures of a page print otherwise than evidence gives."""
+    return [
+        f"{mark.data}: {mark.value} printed, {expected} recomputed"
+        for mark in marks(page)
+        if mark.kind == "figure"
+        if (expected := recomputer.part(mark.data)) is None or expected != mark.value
+    ]
 
 
 def _concerns(row: Row, mark: dict[str, str]) -> bool:

@@ -54,7 +54,7 @@ def test_the_manifest_names_what_was_published_from_what(report: Path) -> None:
 
 def test_sheets_have_heads_filters_and_frozen_panes(book: openpyxl.Workbook) -> None:
     assert book.sheetnames == [
-        "Résultats", "Preuves", "Objectifs", "Constats", "Qualité", "Glossaire", "Méthode",
+        "Résultats", "Preuves", "Marchés", "Objectifs", "Constats", "Qualité", "Glossaire", "Méthode",
     ]  # fmt: skip
     for sheet in book:
         assert sheet.freeze_panes == "B2"

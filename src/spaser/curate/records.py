@@ -34,8 +34,9 @@ from spaser.scheme import Scheme
 from spaser.warehouse import Connection, Tables
 
 PROVENANCE = ("source_file", "file_sha256", "source", "source_pointer", "position", "record_kind")
-LONGEST_SILENCE = timedelta(days=366)
-"""A date more than a year after the one before it is in the future of the registers."""
+LONGEST_SILENCE = timedelta(days=3 * 366)
+"""A date more than three years after the one before it is in the future of the registers: a small
+buyer may notify nothing for a year or two."""
 
 _PLAIN_AMOUNT = r"-?[0-9]{1,15}(\.[0-9]{1,2})?"
 
@@ -67,7 +68,8 @@ def build(
 
 def count(connection: Connection, tables: Tables) -> int:
     """Rows of `curated.records`."""
-    return int(connection.execute(f"select count(*) from {tables.scan('curated.records')}").fetchall()[0][0])
+    query = f"select count(*) from {tables.scan('curated.records')}"
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def write_run(
@@ -138,9 +140,11 @@ def add_problems(
     connection: Connection, field: str, problems: Iterable[tuple[str, str | None]]
 ) -> None:
     """Note which texts of a field break which rule."""
-    rows = [(field, raw, rule) for raw, rule in problems if rule]
+    rows = [{"field": field, "raw": raw, "rule": rule} for raw, rule in problems if rule]
     if rows:
-        connection.executemany("insert into read_problems values (?, ?, ?)", rows)
+        connection.register("new_problems", pa.Table.from_pylist(rows))
+        connection.execute("insert into read_problems select field, raw, rule from new_problems")
+        connection.unregister("new_problems")
 
 
 def _read_dates(connection: Connection, as_of: date | None) -> date | None:
@@ -174,7 +178,7 @@ def _not_after(read: Read[date], reference: date | None) -> Read[date]:
 def reference_date(dates: Iterable[date]) -> date | None:
     """The latest date found that is not in the registers' own future.
 
-    Dates are walked from their median on; the first silence longer than a year ends the walk:
+    Dates are walked from their median on; the first silence longer than three years ends it:
     what stands behind it (2089, 5021…) is no date these registers can know.
     """
     ordered = sorted(set(dates))

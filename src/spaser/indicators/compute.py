@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import pyarrow as pa
 
@@ -54,32 +55,50 @@ def compute(
         The number of result rows.
     """
     chosen = None if axes is None else set(axes)
-    cards = [c for c in catalogue.indicators.values() if chosen is None or c.axis in chosen]
+    cards = [
+        card
+        for _, card in sorted(catalogue.indicators.items())
+        if chosen is None or card.axis in chosen
+    ]
     part = f"year={year}"
     with session() as connection:
         engine = prepare(connection, tables)
         register_buyers(connection, tables)
         compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
         rows = result_rows(connection, engine, compiled, scheme, year)
-        kept = _rows_of_other_axes(tables, "indicators.results", part, cards)
-        written = tables.write(connection, "indicators.results", rows + kept, part)
+        kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
+        others = f" union all by name {kept}" if kept else ""
+        written = tables.write(connection, "indicators.results", rows + others, part)
         if with_evidence:
-            query = evidence_rows(engine, compiled, scheme.name, year)
-            connection.register("evidence_rows", query)
-            kept = _rows_of_other_axes(tables, "indicators.evidence", part, cards)
-            tables.write(connection, "indicators.evidence", f"select * from evidence_rows{kept}", part)
+            batches = _evidence_batches(engine, compiled, scheme, year, cards)
+            kept = _rows_of_other_cards(tables, "indicators.evidence", part, cards)
+            if kept:
+                batches = chain(batches, [engine.query(kept)])
+            tables.write_batches("indicators.evidence", batches, part)
     return written
 
 
-def _rows_of_other_axes(
+def _evidence_batches(
+    engine: Engine,
+    compiled: Compiled,
+    scheme: Scheme,
+    year: int,
+    cards: Sequence[IndicatorCard],
+) -> Iterator[pa.Table]:
+    """Card by card: the evidence of a year has a row per contract, card, scope and measure."""
+    for card in cards:
+        yield evidence_rows(engine, compiled, scheme.name, year, [card.id])
+
+
+def _rows_of_other_cards(
     tables: Tables, table: str, part: str, cards: Sequence[IndicatorCard]
 ) -> str:
-    """The rows of a year that these cards do not compute, to keep beside the new ones."""
+    """The query of the rows of a year that these cards do not compute, empty when there are none."""
     path = tables.folder(table) / f"{part}.parquet"
     if not path.is_file():
         return ""
     codes = ", ".join(literal(card.id) for card in cards)
-    return f" union all by name select * from read_parquet({literal(path.as_posix())}) where code not in ({codes})"
+    return f"select * from read_parquet({literal(path.as_posix())}) where code not in ({codes})"
 
 
 def prepare(connection: Connection, tables: Tables) -> Engine:

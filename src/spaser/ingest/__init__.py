@@ -1,5 +1,5 @@
 """Files as received → staged tables: text first, nothing lost, nothing cleaned."""
 
-from spaser.ingest.stage import stage
+from spaser.ingest.staging import stage
 
 __all__ = ["stage"]

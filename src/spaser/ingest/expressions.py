@@ -72,9 +72,10 @@ def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Readi
         f"when {_parent(place, 'autoriteConcedante')} is not null then 'concession' "
         f"when {place['nature']} ilike 'concession%' then 'concession' else 'contract' end)"
     )
+    unread = _by_kind(_unread(contract, place), _unread(concession, place))
     inner = (
-        f"(select *, {kind} as record_kind from "
-        f"(select *, json_extract_string(json, [{pointers}]) as x from {relation}))"
+        f"(select *, {unread} as unread from (select *, {kind} as record_kind from "
+        f"(select *, json_extract_string(json, [{pointers}]) as x from {relation})))"
     )
     names = dict.fromkeys([*contract, *concession])
     fields = {
@@ -84,11 +85,7 @@ def json_reading(card: SourceCard, catalogue: Catalogue, relation: str) -> Readi
         )
         for name in names
     }
-    other = _by_kind(
-        _json_rest(contract, place),
-        _json_rest(concession, place),
-    )
-    return Reading(inner, "position", "pointer", "record_kind", fields, other)
+    return Reading(inner, "position", "pointer", "record_kind", fields, _REST)
 
 
 def _as_written(key: str, value: str) -> str:
@@ -98,12 +95,11 @@ def _as_written(key: str, value: str) -> str:
     which is equal, but 12345678901234567.89 as 12345678901234568.0, which is not.
     """
     written = f"""'"{re.escape(key)}"\\s*:\\s*(-?[0-9][0-9.eE+-]*)'"""
-    found = f"regexp_extract(json, {written}, 1)"
-    return (
-        f"case when length({value}) > 15 "
-        f"and try_cast({found} as double) = try_cast({value} as double) "
-        f"then {found} else {value} end"
+    found = (
+        f"list_filter(regexp_extract_all(json, {written}, 1), "
+        f"lambda n: try_cast(n as double) = try_cast({value} as double))[1]"
     )
+    return f"case when length({value}) > 15 then coalesce({found}, {value}) else {value} end"
 
 
 def _parent(place: Mapping[str, str], name: str) -> str:
@@ -134,42 +130,38 @@ def _first(values: Sequence[str]) -> str:
     return f"case {chosen} else coalesce({present}) end"
 
 
-def _json_rest(fields: Paths, place: Mapping[str, str]) -> str:
-    """An object of the keys that no field reads, at the top and inside opened objects."""
+def _unread(fields: Paths, place: Mapping[str, str]) -> str:
+    """Pointers of the keys that no field reads, at the top and inside the objects opened."""
     known = sorted({path.split("/")[0] for path in _flat(fields)})
     inside: dict[str, list[str]] = {}
     for path in _flat(fields):
         if "/" in path:
             parent, child = path.split("/", 1)
             inside.setdefault(parent, []).append(child)
-    parts = [f"list_filter(json_keys(json), lambda k: not list_contains({_strings(known)}, k))"]
+    parts = [_pointers("json", "/", known)]
     for parent, children in sorted(inside.items()):
-        if parent in _flat(fields):
-            continue  # read as a whole too
         text = place[parent]
         parts.append(
             f"case when {text} is null then [] "
-            f"when not (starts_with({text}, '{{') and json_valid({text})) then [{literal(parent)}] "
-            f"else list_transform(list_filter(json_keys({text}), "
-            f"lambda k: not list_contains({_strings(sorted(children))}, k)), "
-            f"lambda k: {literal(parent + '/')} || k) end"
+            f"when starts_with({text}, '{{') and json_valid({text}) "
+            f"then {_pointers(text, f'/{parent}/', children)} "
+            f"else [{literal(f'/{parent}')}] end"
         )
-    found = " || ".join(f"({part})" for part in parts)
-    top = sorted(inside)
+    return " || ".join(parts)
+
+
+def _pointers(json_text: str, prefix: str, known: Sequence[str]) -> str:
     return (
-        f"nullif('{{' || array_to_string(list_transform({found}, lambda k: "
-        f"to_json(k)::varchar || ':' || json_extract(json, {_pointer_of('k', top)})::varchar"
-        "), ',') || '}', '{}')"
+        f"list_transform(list_filter(json_keys({json_text}), "
+        f"lambda k: not list_contains({_strings(sorted(known))}, k)), "
+        f"lambda k: {literal(prefix)} || replace(replace(k, '~', '~0'), '/', '~1'))"
     )
 
 
-def _pointer_of(key: str, parents: Sequence[str]) -> str:
-    """The JSON pointer of a top-level key, or of `parent/key` for the objects that are opened."""
-    escaped = f"replace({key}, '~', '~0')"
-    if not parents:
-        return f"'/' || replace({escaped}, '/', '~1')"
-    inside = " or ".join(f"starts_with({key}, {literal(parent + '/')})" for parent in parents)
-    return f"'/' || if({inside}, {escaped}, replace({escaped}, '/', '~1'))"
+_REST = """case when len(unread) > 0 then '{' || array_to_string(list_transform(unread, lambda p:
+    to_json(replace(replace(p[2:], '~1', '/'), '~0', '~'))::varchar
+    || ':' || json_extract(json, p)::varchar), ',') || '}' end"""
+"""An object of what no field reads."""
 
 
 def _strings(values: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ RECORD_LISTS: dict[str, str | None] = {
 SAMPLE = 1000
 """How many records of each list are looked at to recognise the form."""
 
-BATCH_BYTES = 12 << 20
+BATCH_BYTES = 8 << 20
 """Size of a block handed to the engine: large enough for its vectors, small enough for memory."""
 
 BATCH_ROWS = 50_000
@@ -49,6 +49,9 @@ SCHEMA = pa.schema(
 
 Entry = tuple[bytes, str, str | None]
 """A record's JSON text, its pointer, and its kind where its place tells it."""
+
+_Item = tuple[int, bytes, str, str | None]
+"""An entry that is an object, with its place in the file before it."""
 
 
 @dataclass
@@ -69,17 +72,19 @@ class Records:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Blocks of objects, in order (see `SCHEMA`)."""
-        for block in _blocks(self._objects()):
-            positions, texts, pointers, kinds = zip(*block, strict=True)
-            columns = [
-                pa.array(positions, pa.int64()),
-                pa.array(texts, pa.binary()).cast(pa.string()),
-                pa.array(pointers, pa.string()),
-                pa.array(kinds, pa.string()),
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+        block: list[_Item] = []
+        size = 0
+        for item in self._objects():
+            block.append(item)
+            size += len(item[1])
+            if size >= BATCH_BYTES or len(block) >= BATCH_ROWS:
+                batch = _batch(block)
+                block, size = [], 0  # freed while the block is worked on
+                yield batch
+        if block:
+            yield _batch(block)
 
-    def _objects(self) -> Iterator[tuple[int, bytes, str, str | None]]:
+    def _objects(self) -> Iterator[_Item]:
         for position, (text, pointer, kind) in enumerate(self.entries):
             self.read += 1
             if text.startswith(b"{"):
@@ -91,19 +96,15 @@ class Records:
                 )
 
 
-def _blocks(
-    objects: Iterable[tuple[int, bytes, str, str | None]],
-) -> Iterator[list[tuple[int, bytes, str, str | None]]]:
-    block: list[tuple[int, bytes, str, str | None]] = []
-    size = 0
-    for item in objects:
-        block.append(item)
-        size += len(item[1])
-        if size >= BATCH_BYTES or len(block) >= BATCH_ROWS:
-            yield block
-            block, size = [], 0
-    if block:
-        yield block
+def _batch(block: Sequence[_Item]) -> pa.RecordBatch:
+    positions, texts, pointers, kinds = zip(*block, strict=True)
+    columns = [
+        pa.array(positions, pa.int64()),
+        pa.array(texts, pa.binary()).cast(pa.string()),
+        pa.array(pointers, pa.string()),
+        pa.array(kinds, pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def json_records(path: Path, work: Path) -> Records:

@@ -50,71 +50,11 @@ def trend(
     accent: str,
 ) -> dict[str, Any]:
     """Lines over years; a year without value is a visible gap on a grey ground."""
-    figure = go.Figure()
     scale = 100 if percent else 1
-    styles = (("circle", "solid"), ("diamond", "dash"), ("square", "dot"))
-    for place, item in enumerate(series):
-        symbol, dash = styles[place % len(styles)]
-        colour = _colour(place, accent)
-        figure.add_scatter(
-            x=[point.name for point in item.points],
-            y=[_scaled(point.value, scale) for point in item.points],
-            error_y=_error(item.points, scale),
-            name=_plain(item.label),
-            customdata=[_plain(point.text) for point in item.points],
-            hovertemplate="%{x}<br>%{customdata}<extra>%{fullData.name}</extra>",
-            mode="lines+markers",
-            connectgaps=False,
-            line={"color": colour, "width": 2.5, "dash": dash},
-            marker={"symbol": symbol, "size": 9, "color": colour},
-        )
     years = sorted({point.name for item in series for point in item.points})
-    for first, last in _runs([years.index(year) for year in broken]):
-        figure.add_shape(
-            type="rect",
-            xref="x",
-            yref="paper",
-            x0=first - 0.5,
-            x1=last + 0.5,
-            y0=0,
-            y1=1,
-            fillcolor="#eceff2",
-            line_width=0,
-            layer="below",
-        )
-        figure.add_annotation(
-            x=(first + last) / 2,
-            y=0,
-            yref="paper",
-            yanchor="bottom",
-            text=_plain(break_label),
-            showarrow=False,
-            font={"size": 12, "color": "#4a5864"},
-        )
-    for threshold, text in targets:
-        figure.add_shape(
-            type="line",
-            xref="paper",
-            yref="y",
-            x0=0,
-            x1=1,
-            y0=_scaled(threshold, scale),
-            y1=_scaled(threshold, scale),
-            line={"color": INK, "width": 1.5, "dash": "dashdot"},
-        )
-        figure.add_annotation(
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=_scaled(threshold, scale),
-            yanchor="bottom",
-            text=_plain(text),
-            showarrow=False,
-            font={"size": 12, "color": INK},
-        )
-    figure.update_layout(
-        _layout(320),
-        xaxis={
+    runs = _runs([years.index(year) for year in broken])
+    layout = _layout(320) | {
+        "xaxis": {
             "type": "category",
             "categoryorder": "array",
             "categoryarray": years,
@@ -122,56 +62,138 @@ def trend(
             "linecolor": GRID,
             "fixedrange": True,
         },
-        yaxis=_value_axis(percent),
-    )
-    return _json(figure)
+        "yaxis": _value_axis(percent),
+        "shapes": [
+            *(_ground(first, last) for first, last in runs),
+            *(_target_line(threshold, scale) for threshold, _ in targets),
+        ],
+        "annotations": [
+            *(_ground_label(first, last, break_label) for first, last in runs),
+            *(_target_label(threshold, scale, text) for threshold, text in targets),
+        ],
+    }
+    lines = [_line(place, item, scale, accent) for place, item in enumerate(series)]
+    return _json(lines, layout)
 
 
 def bars(series: Sequence[Series], *, percent: bool, accent: str) -> dict[str, Any]:
     """Horizontal bars, members from top to bottom; the second series is hatched."""
-    figure = go.Figure()
-    scale = 100 if percent else 1
-    for place, item in enumerate(series):
-        colour = _colour(place, accent)
-        figure.add_bar(
-            orientation="h",
-            y=[_wrapped(point.name) for point in item.points],
-            x=[_scaled(point.value, scale) for point in item.points],
-            name=_plain(item.label),
-            customdata=[_plain(point.text) for point in item.points],
-            text=[_plain(point.text.split(" (")[0]) for point in item.points],
-            textposition="outside",
-            cliponaxis=False,
-            textfont={"size": 12},
-            hovertemplate="%{y}<br>%{customdata}<extra>%{fullData.name}</extra>",
-            marker={
-                "color": colour if place == 0 else "#ffffff",
-                "line": {"color": colour, "width": 1.5},
-                "pattern": {
-                    "shape": "" if place == 0 else "/",
-                    "fgcolor": colour,
-                    "size": 6,
-                    "solidity": 0.25,
-                },
-            },
-        )
     members = max((len(item.points) for item in series), default=0)
-    height = 90 + members * (12 + BAR_HEIGHT * len(series))
-    figure.update_layout(
-        _layout(height, wide=True),
-        barmode="group",
-        bargap=0.25,
-        xaxis={**_value_axis(percent), "side": "bottom"},
-        yaxis={
+    layout = _layout(90 + members * (12 + BAR_HEIGHT * len(series)), wide=True) | {
+        "barmode": "group",
+        "bargap": 0.25,
+        "xaxis": {**_value_axis(percent), "side": "bottom"},
+        "yaxis": {
             "autorange": "reversed",
             "automargin": True,
             "fixedrange": True,
             "linecolor": GRID,
             "type": "category",
         },
-        showlegend=len(series) > 1,
-    )
-    return _json(figure)
+        "showlegend": len(series) > 1,
+    }
+    scale = 100 if percent else 1
+    return _json([_bar(place, item, scale, accent) for place, item in enumerate(series)], layout)
+
+
+def _line(place: int, item: Series, scale: int, accent: str) -> dict[str, Any]:
+    symbol, dash = (("circle", "solid"), ("diamond", "dash"), ("square", "dot"))[place % 3]
+    colour = _colour(place, accent)
+    return {
+        "type": "scatter",
+        "x": [point.name for point in item.points],
+        "y": [_scaled(point.value, scale) for point in item.points],
+        "error_y": _error(item.points, scale),
+        "name": _plain(item.label),
+        "customdata": [_plain(point.text) for point in item.points],
+        "hovertemplate": "%{x}<br>%{customdata}<extra>%{fullData.name}</extra>",
+        "mode": "lines+markers",
+        "connectgaps": False,
+        "line": {"color": colour, "width": 2.5, "dash": dash},
+        "marker": {"symbol": symbol, "size": 9, "color": colour},
+    }
+
+
+def _bar(place: int, item: Series, scale: int, accent: str) -> dict[str, Any]:
+    colour = _colour(place, accent)
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": [_wrapped(point.name) for point in item.points],
+        "x": [_scaled(point.value, scale) for point in item.points],
+        "name": _plain(item.label),
+        "customdata": [_plain(point.text) for point in item.points],
+        "text": [_plain(point.text.split(" (")[0]) for point in item.points],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "textfont": {"size": 12},
+        "hovertemplate": "%{y}<br>%{customdata}<extra>%{fullData.name}</extra>",
+        "marker": {
+            "color": colour if place == 0 else "#ffffff",
+            "line": {"color": colour, "width": 1.5},
+            "pattern": {
+                "shape": "" if place == 0 else "/",
+                "fgcolor": colour,
+                "size": 6,
+                "solidity": 0.25,
+            },
+        },
+    }
+
+
+def _ground(first: int, last: int) -> dict[str, Any]:
+    """The grey ground of years without value."""
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "paper",
+        "x0": first - 0.5,
+        "x1": last + 0.5,
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": "#eceff2",
+        "line": {"width": 0},
+        "layer": "below",
+    }
+
+
+def _ground_label(first: int, last: int, text: str) -> dict[str, Any]:
+    return {
+        "x": (first + last) / 2,
+        "y": 0,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "text": _plain(text),
+        "showarrow": False,
+        "font": {"size": 12, "color": "#4a5864"},
+    }
+
+
+def _target_line(threshold: Decimal, scale: int) -> dict[str, Any]:
+    height = _scaled(threshold, scale)
+    return {
+        "type": "line",
+        "xref": "paper",
+        "yref": "y",
+        "x0": 0,
+        "x1": 1,
+        "y0": height,
+        "y1": height,
+        "line": {"color": INK, "width": 1.5, "dash": "dashdot"},
+    }
+
+
+def _target_label(threshold: Decimal, scale: int, text: str) -> dict[str, Any]:
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": _scaled(threshold, scale),
+        "yanchor": "bottom",
+        "text": _plain(text),
+        "showarrow": False,
+        "font": {"size": 12, "color": INK},
+    }
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
@@ -249,8 +271,8 @@ def _wrapped(text: str) -> str:
     return "<br>".join(_plain(line) for line in textwrap.wrap(text, 30)[:3]) or "—"
 
 
-def _json(figure: go.Figure) -> dict[str, Any]:
-    content: dict[str, Any] = figure.to_plotly_json()
-    layout = content["layout"]
-    layout.pop("template", None)
-    return {"data": content["data"], "layout": layout}
+def _json(data: list[dict[str, Any]], layout: dict[str, Any]) -> dict[str, Any]:
+    """What plotly.js draws; plotly refuses a name or a value that it does not know."""
+    content: dict[str, Any] = go.Figure(data=data, layout=layout).to_plotly_json()
+    content["layout"].pop("template", None)
+    return {"data": content["data"], "layout": content["layout"]}

@@ -20,7 +20,7 @@ from spaser.publish.context import Context, member_names
 from spaser.publish.formats import Formats
 from spaser.publish.labels import Labels
 from spaser.publish.quality_view import quality
-from spaser.publish.reading import Buyer, InputFile, Line, Result, Role, Run, Source
+from spaser.publish.reading import Buyer, InputFile, Line, Result, Role, Run, Source, Verdict
 from spaser.publish.view import Builder, Figures, Objective
 from spaser.scheme import Scheme
 from spaser.warehouse import Tables, session
@@ -97,7 +97,10 @@ def _build(
             member_names(cards, language),
         )
         year_lines, roles = source.lines(), source.roles()
-        report = _page(project, context, scheme, source, run, results, buyers, year_lines, roles)
+        verdicts = _in_scheme_order(source.verdicts(), scheme)
+        report = _page(
+            project, context, scheme, source, run, results, verdicts, buyers, year_lines, roles
+        )
         inputs = source.inputs()
         page.write(folder / "rapport.html", page.html(project, context, report))
         workbook.write(
@@ -106,7 +109,7 @@ def _build(
             run,
             source,
             results,
-            source.verdicts(),
+            verdicts,
             year_lines,
             roles,
             report.quality,
@@ -117,6 +120,12 @@ def _build(
     manifest = _manifest(folder, names, cards, run, inputs, year, language)
     page.write(folder / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
     return [*names, "manifest.json"]
+
+
+def _in_scheme_order(verdicts: Sequence[Verdict], scheme: Scheme) -> list[Verdict]:
+    """Objectives as the scheme lists them."""
+    place = {target.id: number for number, target in enumerate(scheme.numbered_targets())}
+    return sorted(verdicts, key=lambda verdict: place.get(verdict.target_id, len(place)))
 
 
 def _buyers(source: Source, results: Sequence[Result], year: int) -> list[Buyer]:
@@ -132,6 +141,7 @@ def _page(
     source: Source,
     run: Run,
     results: Sequence[Result],
+    verdicts: Sequence[Verdict],
     buyers: Sequence[Buyer],
     year_lines: Sequence[Line],
     roles: Sequence[Role],
@@ -141,7 +151,7 @@ def _page(
     builder = Builder(
         context, Figures(results), scheme.numbered_targets(), openable=embed, accent=accent
     )
-    objectives = builder.objectives(source.verdicts())
+    objectives = builder.objectives(verdicts)
     return page.Page(
         title=context.text(scheme.title.fr, scheme.title.en),
         run=run,

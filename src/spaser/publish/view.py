@@ -211,6 +211,7 @@ class Builder:
         self.targets = targets
         self.openable = openable
         self.accent = accent
+        self.codes = {result.code for result in figures.all}
 
     # -- indicators -------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Builder:
         return found
 
     def _known(self, card: IndicatorCard) -> bool:
-        return any(result.code == card.id for result in self.figures.all)
+        return card.id in self.codes
 
     def indicator(self, card: IndicatorCard) -> IndicatorView:
         """One indicator: figures by scope, trends, breakdowns, method."""
@@ -470,7 +471,8 @@ class Builder:
         """One sentence per reason why years have no value."""
         reasons: dict[str, list[str]] = {}
         for year, reason in sorted(broken.items()):
-            reasons.setdefault(reason, []).append(str(year))
+            # The number of unknowns, in brackets, changes every year: the table says it.
+            reasons.setdefault(re.sub(r" \([^()]*\)$", "", reason), []).append(str(year))
         return tuple(
             self.labels("charts.break", years=", ".join(years), reason=reason or "—")
             for reason, years in reasons.items()

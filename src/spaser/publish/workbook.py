@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -24,10 +25,13 @@ from openpyxl.utils import get_column_letter
 from spaser.publish.context import SCOPES, Context
 from spaser.publish.opendata import FORMULA_STARTS
 from spaser.publish.quality_view import QualityView
-from spaser.publish.reading import Line, Result, Role, Run, Source, Verdict
+from spaser.publish.reading import DIMENSIONS, Line, Result, Role, Run, Source, Verdict
 
 MAX_EVIDENCE = 1_000_000
 """A sheet holds 1 048 576 rows."""
+
+BREAKDOWN_SCOPES = ("floor", "all")
+"""Scopes whose breakdowns the workbook holds; the CSV has every one."""
 
 _MAX_TEXT = 32_000
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -80,6 +84,7 @@ def write(
     t = context.labels
     _sheet(book, t("workbook.results"), *_results(context, results))
     _sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
+    _sheet(book, t("workbook.contracts"), *_contracts(context, lines))
     _sheet(book, t("workbook.objectives"), *_objectives(context, verdicts))
     _sheet(book, t("workbook.findings"), *_findings(context, source))
     _sheet(book, t("workbook.quality"), *_quality(context, quality))
@@ -109,11 +114,23 @@ def _sheet(
     sheet.append([_head(sheet, column.head) for column in columns])
     count = 1
     for row in rows:
+        if any(column.wrap for column in columns):
+            sheet.row_dimensions[count + 1].height = _height(row, columns)
         sheet.append(
             [_cell(sheet, value, column.wrap) for value, column in zip(row, columns, strict=True)]
         )
         count += 1
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count}"
+
+
+def _height(row: Sequence[Cell], columns: Sequence[Column]) -> int:
+    """Height of a row of wrapped texts: not every reader of workbooks works it out."""
+    lines = [
+        math.ceil(len(value) * 1.1 / column.width)
+        for value, column in zip(row, columns, strict=True)
+        if column.wrap and isinstance(value, str)
+    ]
+    return 15 * max(1, *lines, 1)
 
 
 def _head(sheet: Any, text: str) -> Any:
@@ -172,8 +189,8 @@ def _results(
         Column(t("workbook.code"), 9),
         Column(t("workbook.title"), 44),
         Column(t("workbook.method_name"), 11),
-        Column(t("parts.measure"), 20),
-        Column(t("parts.scope"), 30),
+        Column(t("parts.measure"), 28),
+        Column(t("parts.scope"), 34),
         Column(t("parts.year"), 8),
         Column(t("dimensions.buyer"), 30),
         Column(t("workbook.dimension"), 22),
@@ -191,7 +208,9 @@ def _results(
     ]
 
     def rows() -> Iterable[Sequence[Cell]]:
-        for r in results:
+        for r in sorted(results, key=lambda r: (r.code, r.dimension != "*")):
+            if r.dimension != "*" and r.scope not in BREAKDOWN_SCOPES:
+                continue
             card = context.catalogue.indicators.get(r.code)
             computed = r.status == "computed"
             yield (
@@ -232,10 +251,6 @@ def _evidence(
         Column(t("dialog.weight"), 16),
         Column(t("dialog.uid"), 30),
         Column(t("dialog.object"), 60),
-        Column(t("dialog.buyer"), 28),
-        Column(t("dialog.date"), 12),
-        Column(t("dialog.amount"), 17),
-        Column(t("dialog.source"), 44),
     ]
     by_uid = {line.uid: line for line in lines}
     ratios = {
@@ -266,12 +281,39 @@ def _evidence(
                 _weight(measure, weight),
                 uid,
                 None if line is None else line.object,
-                None if line is None else context.buyer(line.buyer_id),
-                None if line is None else line.notified_date,
-                None if line is None else Number(line.amount_initial_eur, _EURO),
-                None
-                if line is None
-                else " ".join(p for p in (line.source_file, line.source_pointer) if p),
+            )
+
+    return columns, rows()
+
+
+def _contracts(
+    context: Context, lines: Sequence[Line]
+) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    """The contracts that the evidence sheet names."""
+    t = context.labels
+    columns = [
+        Column(t("dialog.uid"), 32),
+        Column(t("dialog.object"), 70),
+        Column(t("dialog.buyer"), 30),
+        Column(t("dialog.date"), 12),
+        Column(t("dialog.amount"), 18),
+        Column(t("workbook.reason"), 30),
+        *(Column(t(f"dimensions.{name}"), 26) for name in DIMENSIONS),
+        Column(t("dialog.source"), 50),
+    ]
+
+    def rows() -> Iterable[Sequence[Cell]]:
+        for line in lines:
+            reason = line.amount_exclusion_reason
+            yield (
+                line.uid,
+                line.object,
+                context.buyer(line.buyer_id),
+                line.notified_date,
+                Number(line.amount_initial_eur, _EURO),
+                t.code("reasons", reason) if reason else None,
+                *(context.member(name, getattr(line, name) or "unknown") for name in DIMENSIONS),
+                " ".join(part for part in (line.source_file, line.source_pointer) if part),
             )
 
     return columns, rows()
@@ -291,8 +333,8 @@ def _objectives(
     columns = [
         Column(t("objectives.objective"), 50, wrap=True),
         Column(t("workbook.code"), 9),
-        Column(t("parts.measure"), 20),
-        Column(t("parts.scope"), 28),
+        Column(t("parts.measure"), 28),
+        Column(t("parts.scope"), 34),
         Column(t("objectives.buyer"), 28),
         Column(t("objectives.threshold"), 14),
         Column(t("objectives.due"), 10),

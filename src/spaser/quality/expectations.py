@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from spaser.cards import Check
@@ -16,6 +17,7 @@ from spaser.warehouse import Connection
 
 if TYPE_CHECKING:
     import pandas as pd
+    from great_expectations.core.batch_definition import BatchDefinition
 
 
 @dataclass(frozen=True)
@@ -118,21 +120,11 @@ def _validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict[
     if not expectations:
         return {}
     with warnings.catch_warnings():
-        # Third-party deprecations at import are no news for who runs the checks.
+        # Third-party deprecations are no news for who runs the checks.
         warnings.simplefilter("ignore")
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
         from great_expectations.expectations.registry import get_expectation_impl
 
-        context = gx.get_context(mode="ephemeral")
-        context.variables.analytics_enabled = False
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        batch = (
-            context.data_sources.add_pandas("frames")
-            .add_dataframe_asset("checked")
-            .add_batch_definition_whole_dataframe("whole")
-            .get_batch({"dataframe": frame})
-        )
         suite = gx.ExpectationSuite(
             name="checks",
             expectations=[
@@ -140,8 +132,22 @@ def _validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict[
                 for each in expectations
             ],
         )
+        batch = _frames().get_batch({"dataframe": frame})
         outcome = batch.validate(suite, result_format="BASIC")
     return {_check_of(result): _verdict(result) for result in outcome.results}
+
+
+@cache
+def _frames() -> BatchDefinition[Any]:
+    """Where frames are checked: one context a process, in memory, silent."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.analytics_enabled = False
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("checked")
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def _check_of(result: Any) -> str:

@@ -39,7 +39,7 @@ from spaser.warehouse import Connection, EngineError, Tables, literal, session, 
 
 STEP = "ingest"
 
-MEMORY_LIMIT = "200MB"
+MEMORY_LIMIT = "300MB"
 """Of the engine while it stages: with the blocks of records in hand this keeps under 400 MB."""
 
 WORKERS = 2
@@ -308,12 +308,12 @@ def _target(outcome: Outcome, desk: _Desk, block: int = 0) -> Path:
 def _copy(connection: Connection, query: str, target: Path) -> int:
     """Write a Parquet file in small row groups: the writer holds one for each thread."""
     beside = target.with_suffix(".tmp")
-    counted = connection.execute(
+    [(count,)] = connection.execute(
         f"copy ({query}) to {literal(beside.as_posix())} "
         f"(format parquet, compression zstd, row_group_size {ROW_GROUP})"
-    ).fetchone()
+    ).fetchall()
     beside.replace(target)
-    return int(counted[0]) if counted else 0
+    return int(count)
 
 
 def _constants(outcome: Outcome) -> dict[str, str]:
@@ -400,12 +400,11 @@ def _unknown_columns(outcome: Outcome, reading: Reading, desk: _Desk) -> list[Fi
     found = []
     for name in reading.unknown:
         pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
-        row = desk.connection.execute(
+        [(count, example)] = desk.connection.execute(
             f"""
 select count(*), min_by(other_fields, position) from {_part(outcome, desk)}
 where json_exists(other_fields, {pointer})"""
-        ).fetchone()
-        count, example = row if row else (0, None)
+        ).fetchall()
         found.append(_unknown(name, int(count), str(example or "{}")))
     return found
 

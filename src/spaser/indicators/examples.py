@@ -1,0 +1,122 @@
+"""The worked example of an indicator card, computed by the code that computes the figures."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from spaser.cards import Catalogue, IndicatorCard, TableCard, Text
+from spaser.errors import InputError
+from spaser.indicators.compute import compile_for, result_rows
+from spaser.scheme import Scheme
+from spaser.warehouse import Connection, DuckDBEngine, EngineError, session
+
+_YEAR = 2024
+_DEFAULTS: dict[str, object] = {
+    "buyer_id": "00000000000000",
+    "year": _YEAR,
+    "framework_role": "none",
+    "at_floor": True,
+    "is_maximum": False,
+}
+"""What an example does not say of a contract: an ordinary one; its other facts are unknown."""
+
+
+def example_faults(cards: Catalogue, code: str) -> list[Text]:
+    """Where a card's worked example and its computation differ; empty when they agree.
+
+    Raises:
+        InputError: a predicate of the card is refused, or its example has a column or a value
+            that the fact table has not.
+    """
+    card = cards.indicators[code]
+    results = _results(cards, card)
+    return [
+        fault for expected in card.example.expected for fault in _faults(code, expected, results)
+    ]
+
+
+def _faults(
+    code: str,
+    expected: Mapping[str, Any],
+    results: Mapping[tuple[str, str, str], Mapping[str, Any]],
+) -> Iterator[Text]:
+    key = (expected.get("method", "default"), expected["measure"], expected["unit"])
+    found = results.get(key)
+    where = "/".join(key)
+    if found is None:
+        yield Text(
+            fr=f"{code} : l'exemple attend {where}, que la carte ne calcule pas",
+            en=f"{code}: the example expects {where}, which the card does not compute",
+        )
+        return
+    for name, told in expected.items():
+        got = found[name]
+        if got != (Decimal(str(told)) if isinstance(got, Decimal) and told is not None else told):
+            shown = _shown(got)
+            yield Text(
+                fr=f"{code} : {where}, {name} : l'exemple annonce {told}, le calcul donne {shown}",
+                en=f"{code}: {where}, {name}: the example says {told}, computed {shown}",
+            )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "—"
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
+
+
+def _results(cards: Catalogue, card: IndicatorCard) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The results of an example by method, measure and unit."""
+    fact, compiled = compile_for(cards, [card.id])
+    scheme = Scheme(name="example", title=Text(fr="", en=""), buyers="all", inputs=())
+    with session() as connection:
+        _create_facts(connection, fact, card)
+        connection.execute(
+            "create temp table scheme_buyers as select distinct buyer_id from facts_contracts"
+        )
+        query = result_rows(connection, DuckDBEngine(connection), compiled, scheme, _YEAR)
+        rows = connection.execute(
+            f"select * from {query} where scope = ? and buyer_id = '*' and dimension = '*'",
+            [card.example.scope],
+        )
+        names = [column[0] for column in rows.description or []]
+        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    return {(row["method"], row["measure"], row["unit"]): row for row in found}
+
+
+def _create_facts(connection: Connection, fact: TableCard, card: IndicatorCard) -> None:
+    """Create `facts_contracts`: the rows of an example, completed."""
+    columns = ", ".join(f"{name} {column.type}" for name, column in fact.columns.items())
+    connection.execute(f"create temp table facts_contracts ({columns})")
+    marks = ", ".join("?" for _ in fact.columns)
+    for row in card.example.rows:
+        _refuse_unknown_columns(fact, card, row)
+        values = [row.get(name, _DEFAULTS.get(name)) for name in fact.columns]
+        try:
+            connection.execute(f"insert into facts_contracts values ({marks})", values)
+        except EngineError as error:
+            told = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"assets/{card.key}.yml : l'exemple a une valeur qui ne convient pas à sa colonne "
+                f"({told}). Corrigez la carte.",
+                f"assets/{card.key}.yml: the example has a value that does not fit its column "
+                f"({told}). Correct the card.",
+            ) from None
+
+
+def _refuse_unknown_columns(fact: TableCard, card: IndicatorCard, row: Mapping[str, Any]) -> None:
+    for name in row:
+        if name in fact.columns:
+            continue
+        near = difflib.get_close_matches(name, fact.columns, n=1)
+        hint_fr = f" (vouliez-vous dire « {near[0]} » ?)" if near else ""
+        hint_en = f" (did you mean “{near[0]}”?)" if near else ""
+        raise InputError(
+            f"assets/{card.key}.yml : colonne inconnue dans l'exemple, « {name} »{hint_fr}. "
+            "Corrigez la carte.",
+            f"assets/{card.key}.yml: unknown column in the example, “{name}”{hint_en}. "
+            "Correct the card.",
+        )
