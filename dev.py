@@ -44,8 +44,8 @@ OTHER_PYTHONS_BEFORE_SECONDS = 1200
 """Other interpreters are tried only while the whole run can still end within thirty minutes."""
 
 SCRIPTS = {
-    "bench": ("benchmarks/bench.py", "measure speed and memory beside the bare engine"),
-    "soak": ("benchmarks/soak.py", "run for long and look for leaks"),
+    "bench": ("tests/bench/bench.py", "measure speed and memory beside the bare engine"),
+    "soak": ("tests/bench/soak.py", "run for long and look for leaks"),
     "docs": ("docs/build.py", "build the documentation"),
 }
 """Commands that are scripts of their own: (file, help). One not written yet is not offered."""
@@ -462,7 +462,7 @@ def clean() -> int:
     names = (".venv", ".venv-3.*", "build", "dist", ".hypothesis", ".mypy_cache")
     caches = (".pytest_cache", ".ruff_cache", ".import_linter_cache")
     folders = [path for name in (*names, *caches) for path in ROOT.glob(name)]
-    for top in ("src", "tests", "benchmarks"):
+    for top in ("src", "tests"):
         folders += (ROOT / top).rglob("__pycache__")
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

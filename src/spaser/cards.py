@@ -243,7 +243,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
             f"Fichier introuvable : {path}. Vérifiez le nom ou créez-le.",
             f"File not found: {path}. Check the name or create it.",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{path} : ce n'est pas un fichier YAML lisible ({_one_line(error)}). Corrigez-le.",
             f"{path}: not a readable YAML file ({_one_line(error)}). Correct it.",

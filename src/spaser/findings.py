@@ -51,11 +51,6 @@ class Balance:
     merged: int
     rejected: int
 
-    @property
-    def closes(self) -> bool:
-        """Whether nothing was lost."""
-        return self.records_in == self.kept + self.merged + self.rejected
-
 
 def findings_table(findings: Iterable[Finding]) -> pa.Table:
     """Findings as an Arrow table of the raw columns."""
@@ -99,7 +94,8 @@ def _filled(template: str) -> str:
 
 _FINDINGS_SQL = f"""
 select md5(concat_ws(chr(31), rule, source_file, source_pointer, table_name, key, field, value,
-                     detail)) as finding_id,
+                     detail, row_number() over (partition by rule, source_file, source_pointer,
+                         table_name, key, field, value, detail))) as finding_id,
        severity, rule, source_file, source_pointer, table_name, key, field, value, detail,
        {_filled('message_fr')} as message_fr, {_filled('message_en')} as message_en,
        action_fr as action, action_en
@@ -122,4 +118,5 @@ def write_balances(
         ),
     )
     connection.register("balance_rows", rows)
-    tables.write(connection, "quality.balances", "select * from balance_rows order by step", part)
+    query = "select *, records_in - kept - merged - rejected as difference from balance_rows"
+    tables.write(connection, "quality.balances", f"{query} order by step", part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,13 @@ class Period(Model):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     first: int = Field(alias="from")
     last: int = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Period:
+        if self.last < self.first:
+            msg = f"to ({self.last}) < from ({self.first})"
+            raise ValueError(msg)
+        return self
 
 
 class Buyer(Model):
@@ -159,19 +167,22 @@ def input_files(scheme: Scheme, root: Path) -> list[Path]:
     Raises:
         InputError: no file at all.
     """
-    found: set[Path] = set()
+    found: dict[Path, Path] = {}
     for pattern in scheme.inputs:
         path = Path(pattern) if Path(pattern).is_absolute() else root / pattern
-        matches = [path] if path.exists() else [Path(match) for match in _glob(path)]
-        for match in matches:
-            found |= _files_of(match)
+        matches = [path] if os.path.lexists(path) else [Path(match) for match in _glob(path)]
+        for match in sorted(matches):
+            # By real path: a link, or a loop of links, gives no file twice.
+            for file in sorted(_files_of(match)):
+                found.setdefault(file.resolve(), file)
     if not found:
+        places = ", ".join(scheme.inputs) or "inputs: []"
         raise InputError(
-            f"Aucun fichier d'entrée : {', '.join(scheme.inputs)}. "
+            f"Aucun fichier d'entrée : {places}. "
             "Déposez-y les exports de vos registres (DECP, CSV…).",
-            f"No input file: {', '.join(scheme.inputs)}. Put the exports of your registers there.",
+            f"No input file: {places}. Put the exports of your registers there.",
         )
-    return sorted(found, key=lambda file: (file.name, str(file)))
+    return sorted(found.values(), key=lambda file: (file.name, str(file)))
 
 
 def _glob(pattern: Path) -> list[str]:
@@ -180,11 +191,32 @@ def _glob(pattern: Path) -> list[str]:
 
 def _files_of(path: Path) -> set[Path]:
     candidates = path.rglob("*") if path.is_dir() else [path]
-    return {
-        file
-        for file in candidates
-        if file.is_file() and not _is_hidden(file, path.parent) and not _is_note(file)
-    }
+    shown = {file for file in candidates if not _is_hidden(file, path.parent)}
+    for file in sorted(shown):
+        _refuse_no_file(file)
+    return {file for file in shown if file.is_file() and not _is_note(file)}
+
+
+def _refuse_no_file(file: Path) -> None:
+    """A register that cannot be opened must not be left out in silence.
+
+    Raises:
+        InputError: a link that leads nowhere, or a pipe, socket or device.
+    """
+    if file.is_file() or file.is_dir():
+        return
+    if file.is_symlink():
+        raise InputError(
+            f"{file} : lien cassé, il ne mène à aucun fichier. Réparez-le ou retirez-le.",
+            f"{file}: broken link, it leads to no file. Mend it or remove it.",
+        )
+    if file.exists():
+        raise InputError(
+            f"{file} : ce n'est pas un fichier ordinaire (tube, prise ou périphérique). "
+            "Remplacez-le par l'export lui-même.",
+            f"{file}: not a regular file (pipe, socket or device). "
+            "Put the export itself in its place.",
+        )
 
 
 def _is_hidden(file: Path, parent: Path) -> bool:

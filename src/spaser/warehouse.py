@@ -6,9 +6,11 @@ written beside the old one and moved into place, so a reader never sees half of 
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -183,19 +185,58 @@ def digest(connection: Connection, relation: str) -> str:
 
 
 def swap_folder(beside: Path, target: Path) -> None:
-    """Put a finished folder in the place of the old one; the old one survives a failure."""
+    """Put a finished folder in the place of the old one; a failure or a kill leaves one whole.
+
+    Where the system can exchange two names in one step nothing is ever absent; elsewhere a kill
+    between the two renames leaves the old folder aside, and `restore_folders` puts it back.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = target.with_name(f"{target.name}.old")
+    if not target.exists():
+        beside.rename(target)
+        return
+    if _exchange(beside, target):
+        shutil.rmtree(beside, ignore_errors=True)
+        return
+    old = target.with_name(f".{target.name}{_ASIDE}")
     shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
+    target.rename(old)
     try:
         beside.rename(target)
     except OSError:
-        if old.exists():
-            old.rename(target)
+        old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folders(root: Path) -> None:
+    """Undo the swaps that a kill cut in two, in a folder and in those it holds."""
+    for old in sorted({*root.glob(f".*{_ASIDE}"), *root.glob(f"*/.*{_ASIDE}")}):
+        target = old.with_name(old.name.removeprefix(".").removesuffix(_ASIDE))
+        if not target.exists():
+            old.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+_ASIDE = ".spaser-old"
+"""Ends the name of the folder that waits while the new one is put in its place."""
+
+_AT_WORKING_FOLDER = -100
+_RENAME_EXCHANGE = 2
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system or the disk cannot (Linux can)."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    done: int = rename(
+        _AT_WORKING_FOLDER, names[0], _AT_WORKING_FOLDER, names[1], _RENAME_EXCHANGE
+    )
+    return done == 0
 
 
 def literal(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Records: typed values, the day that stands for today, findings that name what was not understood."""
+"""Records: typed values, the day that stands for today, findings of what was not understood."""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,11 @@ import spaser.curate
 import spaser.publish
 from spaser.cards import Catalogue
 from spaser.defs import run as runs
+from spaser.defs.automation import JOB
+from spaser.defs.graph import definitions, graph_steps
 from spaser.defs.progress import StepEvent
-from spaser.defs.run import INSTANCE, RunOutcome, plan, run_scheme
+from spaser.defs.run import INSTANCE, RunOutcome, known_years, plan, run_scheme
+from spaser.defs.years import range_tags
 from spaser.errors import Blocked, InputError
 from spaser.project import Project
 from spaser.scheme import Scheme, load_scheme, scheme_for_files
@@ -150,8 +156,14 @@ def test_earlier_years_are_computed_for_trends_and_only_the_year_asked_for_is_re
     outcome = run_scheme(project, scheme)
     assert outcome.years == (2023, 2024)
     assert list(outcome.reports) == [2024]
-    with pytest.raises(InputError, match="2026 hors du schéma"):
-        run_scheme(project, scheme, years=[2026])
+    assert known_years(scheme, Tables(project.curated("small"))) == [2023, 2024]
+
+
+def test_a_year_outside_the_period_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    project, scheme = small.install(tmp_path)
+    with pytest.raises(InputError, match="2031 hors du schéma « small », qui couvre 2023–2027"):
+        run_scheme(project, scheme, years=[2031])
+    assert not project.curated("small").exists()
 
 
 def test_a_null_key_stops_what_follows_and_keeps_the_published_result(
@@ -228,6 +240,60 @@ def test_a_report_that_cannot_be_made_leaves_the_last_one_and_no_litter(
         "2023",
         "2024",
     ]
+
+
+def test_one_run_of_the_whole_job_does_the_same_as_the_daemon_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_report(monkeypatch)
+    project, scheme = small.install(tmp_path)
+    loaded = definitions(project, scheme, graph_steps(project, scheme))
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = loaded.resolve_job_def(JOB).execute_in_process(
+            tags=range_tags([2023, 2024]), instance=instance
+        )
+        assert done.success
+        assert set(materialisations(instance, "report")) == {"2023", "2024"}
+        assert set(materialisations(instance, "curated/contracts")) == {None}
+    assert (project.rendered("small") / "2023" / "interne" / "rapport.html").is_file()
+    assert (project.curated("small") / "spaser.duckdb").is_file()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import spaser.publish
+from spaser.defs.run import run_scheme
+from spaser.project import Project
+from spaser.scheme import load_scheme
+
+def render(*arguments):
+    (arguments[4] / "rapport.html").write_text("half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+spaser.publish.render = render
+project = Project(Path(sys.argv[1]))
+run_scheme(project, load_scheme(project, "small"))
+"""
+
+
+@pytest.mark.faults
+def test_a_killed_run_leaves_the_published_result_whole_and_the_next_one_cleans_up(
+    published: Published,
+) -> None:
+    project, scheme, page = published
+    database = project.curated("small") / "spaser.duckdb"
+    bytes_before = database.read_bytes()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(project.root)], capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert page.read_text(encoding="utf-8") == "the last good one"
+    assert database.read_bytes() == bytes_before
+    assert list(project.rendered("small").glob(".spaser-*"))
+    run_scheme(project, scheme)
+    assert page.read_text(encoding="utf-8") == "2024 fr"
+    assert not list(project.rendered("small").glob(".spaser-*"))
 
 
 def test_two_runs_of_a_scheme_do_not_mix(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""The three-valued semantics in plain Python, written from ARCHITECTURE §2 rule 1 and not from SQL.
+"""The three-valued semantics in plain Python, from ARCHITECTURE §2 rule 1 and not from the SQL.
 
-A unit is a dictionary of facts; true, false and None (unknown). Every figure of `indicators.results`
-is computed again, one unit at a time.
+A unit is a dictionary of facts; true, false and None (unknown). Every figure of
+`indicators.results` is computed again, one unit at a time.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def evaluate(node: exp.Expression, unit: Unit) -> Any:
     if isinstance(node, exp.Not):
         return negation(evaluate(node.this, unit))
     if isinstance(node, exp.Is):
-        return evaluate(node.this, unit) is evaluate(node.expression, unit)
+        same = evaluate(node.this, unit) is evaluate(node.expression, unit)
+        return same is not bool(node.args.get("negate"))
     if isinstance(node, exp.In):
         one = evaluate(node.this, unit)
         return None if one is None else one in [evaluate(x, unit) for x in node.expressions]
@@ -160,7 +161,9 @@ def membership(card: IndicatorCard, method: Method, scope: str, unit: Unit) -> T
     return conjunction(*parts)
 
 
-def add(tally: Tally, card: IndicatorCard, method: Method, measure: str, unit: Unit, m: Truth) -> None:
+def add(
+    tally: Tally, card: IndicatorCard, method: Method, measure: str, unit: Unit, m: Truth
+) -> None:
     """Count one unit that is or may be a member."""
     if method.kind in {"mean", "median"}:
         number = unit.get(str(method.of))

@@ -54,8 +54,15 @@ def test_the_manifest_names_what_was_published_from_what(report: Path) -> None:
 
 def test_sheets_have_heads_filters_and_frozen_panes(book: openpyxl.Workbook) -> None:
     assert book.sheetnames == [
-        "Résultats", "Preuves", "Marchés", "Objectifs", "Constats", "Qualité", "Glossaire", "Méthode",
-    ]  # fmt: skip
+        "Résultats",
+        "Preuves",
+        "Marchés",
+        "Objectifs",
+        "Constats",
+        "Qualité",
+        "Glossaire",
+        "Méthode",
+    ]
     for sheet in book:
         assert sheet.freeze_panes == "B2"
         assert sheet.auto_filter.ref.startswith("A1:")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -226,6 +228,11 @@ def test_a_repaired_table_leaves_no_finding_behind(tmp_path: Path) -> None:
                 f"select count(*) from {tables.scan('quality.findings')}"
             ).fetchone()
         assert counted == (findings,)
+
+
+def test_great_expectations_is_not_imported_before_a_check_runs() -> None:
+    code = "import sys, spaser.quality; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_card_and_its_table_may_not_disagree(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def _books(catalogue: Catalogue, cards: Sequence[TableCard], built: Sequence[Tab
         check_specs=_all_checks(cards),
     )
     def quality(run: Run) -> Results:
-        yield from _checked(run, [card for card in cards if run.tables.exists(card.table)])
+        yield from _checked(run, cards)
 
     return Step("quality", Text(fr="Contrôles de qualité", en="Quality checks"), quality)
 
@@ -165,14 +165,16 @@ def _axes(
         )
 
     def indicators(context: dg.AssetExecutionContext, run: Run) -> Results:
-        from spaser.indicators import compute
+        from spaser.indicators import compute, years_found
 
         for table in BY_YEAR:
             run.tables.keep_only(table, [f"year={key}" for key in partitions.get_partition_keys()])
         chosen = {key.to_user_string() for key in context.selected_asset_keys}
         picked = [key.split("/")[1] for key in axes if key in chosen]
-        for year in context.partition_keys:
-            compute(run.tables, run.cards, run.scheme, int(year), axes=picked or None)
+        found = years_found(run.tables)
+        for year in map(int, context.partition_keys):
+            if run.scheme.period is not None or year in found:
+                compute(run.tables, run.cards, run.scheme, year, axes=picked or None)
         for key, of_axis in axes.items():
             if key in chosen:
                 yield dg.MaterializeResult(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spaser.defs.resources import Run
-from spaser.warehouse import swap_folder, write_database
+from spaser.warehouse import restore_folders, swap_folder, write_database
 
 BESIDE = ".spaser-"
 """Prefix of the working folders; a killed run may leave one, the next run removes it."""
@@ -58,7 +58,8 @@ def working_folder(root: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove what a killed run left."""
+    """Put back what a killed run had moved aside, and remove what else it left."""
+    restore_folders(root)
     for leftover in root.glob(f"{BESIDE}*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

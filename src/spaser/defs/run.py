@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from spaser.cards import Text
+from spaser.cards import Text, catalogue
 from spaser.defs.assets import Step
 from spaser.defs.automation import JOB
 from spaser.defs.graph import definitions, graph_steps
@@ -25,9 +25,10 @@ from spaser.defs.publishing import (
 from spaser.defs.resources import Run, run_of
 from spaser.defs.years import WIDEST, range_tags, scheme_years
 from spaser.errors import InputError
+from spaser.indicators import check_definitions
 from spaser.project import Project
 from spaser.scheme import Scheme
-from spaser.warehouse import EngineError, Tables, session, writable
+from spaser.warehouse import Connection, EngineError, Tables, session, writable
 
 INSTANCE = "SPASER_INSTANCE"
 """Names the folder of the Dagster history in `dagster.yaml`."""
@@ -48,6 +49,41 @@ class RunOutcome:
     database: Path
     as_of: date | None
     warnings: tuple[tuple[str, Text, int], ...]
+
+
+@dataclass(frozen=True)
+class FindingCount:
+    """How many times a rule was found broken, and what to do."""
+
+    severity: str
+    title: Text
+    count: int
+    action: Text
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What the registers of a scheme are worth: findings by rule, worst first, and warnings."""
+
+    findings: tuple[FindingCount, ...]
+    warnings: tuple[tuple[str, Text, int], ...]
+
+
+def check_scheme(
+    project: Project, scheme: Scheme, as_of: date | None = None, on_step: OnStep | None = None
+) -> CheckOutcome:
+    """Execute the steps of the job that come before the results; publish nothing.
+
+    Raises:
+        InputError: as `run_scheme`.
+        Blocked: a blocking check failed.
+    """
+    _refuse_unwritable(project.root)
+    with _readable_errors(), _place_of(project, scheme, None) as (instance, _):
+        run = run_of(project, scheme).model_copy(
+            update={"as_of": as_of.isoformat() if as_of else None}
+        )
+        return _Execution(project, run, instance, on_step or _silent).check()
 
 
 def run_scheme(
@@ -79,6 +115,7 @@ def run_scheme(
         Blocked: a blocking check failed; what was published before is whole.
     """
     _refuse_unwritable(out or project.root)
+    check_definitions(catalogue(project.assets), scheme)
     with _readable_errors(), _place_of(project, scheme, out) as (instance, tables_folder):
         run = run_of(project, scheme).model_copy(
             update={
@@ -104,6 +141,9 @@ class _Execution:
         self.job = definitions(project, self.scheme, self.steps, on_step).resolve_job_def(JOB)
 
     def publish(self, asked: Sequence[int] | None) -> RunOutcome:
+        period = scheme_years(self.scheme)
+        if period is not None:
+            plan(self.scheme, period, asked)  # a year the scheme never has is refused at once
         by_year = [step for step in self.steps if step.assets.partitions_def]
         self.execute([step for step in self.steps if step not in by_year], [])
         # Only now is it known up to which day the registers go.
@@ -114,6 +154,36 @@ class _Execution:
             self.execute(by_year[:-1], results)
             self.execute(by_year[-1:], reports)
         return self.outcome(results, reports)
+
+    def check(self) -> CheckOutcome:
+        self.execute([step for step in self.steps if not step.assets.partitions_def], [])
+        rules = catalogue(self.run.installation.assets).rules
+        with session() as connection:
+            self.run.tables.attach(connection, ["quality.findings", "quality.checks"])
+            counted = connection.execute(
+                "select rule, count(*) from quality.findings group by rule order by "
+                "min(case severity when 'error' then 1 when 'warning' then 2 else 3 end), rule"
+            ).fetchall()
+            warned = self._warnings(connection)
+        return CheckOutcome(
+            tuple(
+                FindingCount(
+                    rules[rule].severity,
+                    Text(fr=rules[rule].title_fr, en=rules[rule].title_en),
+                    count,
+                    Text(fr=rules[rule].action_fr, en=rules[rule].action_en),
+                )
+                for rule, count in counted
+            ),
+            warned,
+        )
+
+    def _warnings(self, connection: Connection) -> tuple[tuple[str, Text, int], ...]:
+        rows = connection.execute(
+            "select table_name, description_fr, description_en, unexpected_count "
+            "from quality.checks where not passed order by table_name, check_name"
+        ).fetchall()
+        return tuple((table, Text(fr=fr, en=en), count) for table, fr, en, count in rows)
 
     def execute(self, steps: Sequence[Step], years: Sequence[int]) -> None:
         """One run of the job: some of its steps, on a range of years."""
@@ -131,17 +201,14 @@ class _Execution:
         with session() as connection:
             self.run.tables.attach(connection, ["quality.run", "quality.checks"])
             days = connection.execute("select as_of from quality.run").fetchall()
-            warned = connection.execute(
-                "select table_name, description_fr, description_en, unexpected_count "
-                "from quality.checks where not passed order by table_name, check_name"
-            ).fetchall()
+            warnings = self._warnings(connection)
         return RunOutcome(
             scheme=self.scheme.name,
             years=tuple(results),
             reports={year: report_folder(self.run, reports, year) for year in reports},
             database=self.run.database,
             as_of=days[0][0] if days else None,
-            warnings=tuple((table, Text(fr=fr, en=en), rows) for table, fr, en, rows in warned),
+            warnings=warnings,
         )
 
 
@@ -183,7 +250,9 @@ def known_years(scheme: Scheme, tables: Tables) -> list[int]:
         days = connection.execute("select as_of from quality.run").fetchall()
     found = [year for (year,) in rows if year in WIDEST]
     today: date | None = days[0][0] if days else None
-    return [year for year in scheme_years(scheme) or found if not today or year <= today.year]
+    if today is None:  # no readable date at all: no year of the scheme can be told from another
+        return []
+    return [year for year in scheme_years(scheme) or found if year <= today.year]
 
 
 def _silent(event: StepEvent) -> None:
@@ -250,9 +319,15 @@ def _refuse_unwritable(folder: Path) -> None:
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    """A disk that refuses is the user's to mend: one message, no traceback."""
+    """A disk that refuses is the user's to mend: one message, no traceback.
+
+    Raises:
+        KeyboardInterrupt: in the place of Dagster's own error for it.
+    """
     try:
         yield
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     except (OSError, EngineError) as error:
         if not _is_about_the_disk(error):
             raise

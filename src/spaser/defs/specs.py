@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+import spaser
 from spaser.cards import Catalogue, Check, IndicatorCard, Model, SourceCard, TableCard, Text
 from spaser.quality import checks_of
 
@@ -91,7 +92,14 @@ def axis_spec(axis: str, cards: Sequence[IndicatorCard], deps: Iterable[str]) ->
 
 def report_spec(deps: Iterable[str]) -> dg.AssetSpec:
     """The asset of the report."""
-    return _spec("report", REPORT, REPORT, deps=deps, kinds={"html", "excel", "duckdb"})
+    return _spec(
+        "report",
+        REPORT,
+        REPORT,
+        deps=deps,
+        version=spaser.__version__,
+        kinds={"html", "excel", "duckdb"},
+    )
 
 
 def check_specs(card: TableCard) -> list[dg.AssetCheckSpec]:
@@ -128,7 +136,7 @@ def _spec(
     *,
     deps: Iterable[str] = (),
     owner: str = OWNER,
-    version: str | None = None,
+    version: str,
     columns: Sequence[dg.TableColumn] = (),
     kinds: set[str] | None = None,
 ) -> dg.AssetSpec:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spaser.curate.values import FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR
 from spaser.scheme import Scheme
 
-WIDEST = range(2000, 2051)
-"""The years of a scheme without period: those found in its registers are among them."""
+WIDEST = range(FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR + 1)
+"""The years of a scheme without period: every year that a date of a register may have."""
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"

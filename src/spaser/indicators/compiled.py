@@ -370,16 +370,25 @@ from units join scopes s
 {' union all '.join(selects)}"""
 
 
+_MAYBE_MET = "'membership_unknown_met'"
+_MAYBE_NOT_MET = "'membership_unknown_not_met'"
+
+
 def _evidence_selects(measured: Measured, year: int) -> list[str]:
     certain = f"membership = 't' and {measured.population} = 't'"
     usable = f"{measured.true_weight} is not null"
     met = measured.met
     if measured.method.kind == "ratio":
-        # A unit's filled part is in the numerator, the rest in the denominator only.
+        # A unit's filled part weighs in the numerator, the rest in the denominator only; of a unit
+        # that may be a member, both parts stay apart because they move low and high differently.
+        member, maybe = f"{certain} and {met} = 't'", f"not ({certain}) and {met} = 't'"
+        filled, rest = measured.true_weight, measured.false_weight
         parts = (
-            (f"{certain} and {met} = 't'", "'numerator'", measured.true_weight, "null"),
-            (f"{certain} and {met} = 't'", "'denominator_only'", measured.false_weight, "null"),
-            (f"not ({certain} and {met} = 't')", "'unknown'", measured.unknown_weight, _reason(certain, met)),
+            (member, "'numerator'", filled, "null"),
+            (member, "'denominator_only'", rest, "null"),
+            (maybe, "'unknown'", filled, "'membership_unknown_met'"),
+            (maybe, "'unknown'", rest, "'membership_unknown_not_met'"),
+            (f"{met} = 'u'", "'unknown'", measured.unknown_weight, _reason(certain, met)),
         )
         return [_evidence_select(measured, year, *part) for part in parts]
     role = (
@@ -398,8 +407,8 @@ def _evidence_selects(measured: Measured, year: int) -> list[str]:
 def _reason(certain: str, met: str) -> str:
     return (
         f"case when {certain} and {met} = 'u' then 'met_unknown' "
-        f"when not ({certain}) and {met} = 't' then 'membership_unknown_met' "
-        f"when not ({certain}) and {met} = 'f' then 'membership_unknown_not_met' "
+        f"when not ({certain}) and {met} = 't' then {_MAYBE_MET} "
+        f"when not ({certain}) and {met} = 'f' then {_MAYBE_NOT_MET} "
         f"when not ({certain}) then 'membership_unknown_met_unknown' end"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import sqlglot
@@ -86,7 +87,8 @@ def _checked(card: IndicatorCard, fact: TableCard, text: str) -> exp.Expression:
     try:
         trees = _parsed(text)
     except SqlglotError as error:
-        reason = " ".join(str(error).split())[:120]
+        # sqlglot underlines the place with terminal codes.
+        reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())[:120]
         raise _refused(card, text, f"SQL illisible ({reason})", f"unreadable SQL ({reason})") from None
     if len(trees) != 1 or trees[0] is None:
         raise _refused(card, text, "une seule expression est attendue", "one expression is expected")

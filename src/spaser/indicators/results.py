@@ -149,8 +149,10 @@ def _figure(measured: Measured, unit: str) -> str:
 
 def _median_select(median: Measured) -> str:
     unit = median.units[0]
-    return f"""{_head(median, unit)}, 0 as excluded, null as numerator, known as denominator,
-        unknown, known > 0 as is_computed, quotient(low_middle + high_middle, 2) as value,
+    # Typed like the additive rows: a union of two scales would take the cents from all of them.
+    return f"""{_head(median, unit)}, 0 as excluded, null as numerator,
+        cast(known as decimal(38,2)) as denominator, cast(unknown as decimal(38,2)) as unknown,
+        known > 0 as is_computed, quotient(low_middle + high_middle, 2) as value,
         null as low, null as high
     from (
         select g.scope, g.buyer_id, '{ALL}' as dimension, '{ALL}' as member,

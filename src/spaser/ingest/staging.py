@@ -39,8 +39,8 @@ from spaser.warehouse import Connection, EngineError, Tables, literal, session, 
 
 STEP = "ingest"
 
-MEMORY_LIMIT = "300MB"
-"""Of the engine while it stages: with the blocks of records in hand this keeps under 400 MB."""
+MEMORY_LIMIT = "150MB"
+"""Of the engine while it stages; the blocks in hand and the raw records come on top of it."""
 
 WORKERS = 2
 """Blocks written at the same time: one parses while the other compresses."""
@@ -164,6 +164,8 @@ def _stage_all(files: Sequence[InputFile], desk: _Desk) -> list[Outcome]:
             outcome = _stage_file(file, replace(desk, work=scratch))
         except Damaged as error:
             damaged.append((file.name, error))
+        except RecursionError:
+            damaged.append((file.name, _too_deep()))
         else:
             original = first_seen.setdefault(outcome.sha256, file.name)
             if original != file.name and outcome.card is not None:
@@ -177,6 +179,14 @@ def _stage_all(files: Sequence[InputFile], desk: _Desk) -> list[Outcome]:
             "\n".join(f"{name}: {error.en}" for name, error in damaged),
         )
     return outcomes
+
+
+def _too_deep() -> Damaged:
+    return Damaged(
+        "ses objets sont emboîtés trop profondément pour un registre de marchés. "
+        "Exportez-le à nouveau.",
+        "its objects are nested too deeply for a contract register. Export it again.",
+    )
 
 
 def _stage_file(file: InputFile, desk: _Desk) -> Outcome:
@@ -344,10 +354,11 @@ def _unreadable(error: Exception) -> Exception:
     """A damaged file, unless the fault is the disk's or the memory's."""
     if type(error).__name__ not in _DATA_ERRORS:
         return error
-    reason = str(error).strip().splitlines()[0]
+    # The engine names the file it read, which may be an unpacked copy nobody else knows.
+    reason = re.sub(r"\s*'[^']*/[^']*'", "", str(error).strip().splitlines()[0]).rstrip(". ")
     return Damaged(
-        f"fichier illisible : {reason} Exportez-le ou téléchargez-le à nouveau.",
-        f"unreadable file: {reason} Export or download it again.",
+        f"fichier illisible : {reason}. Exportez-le ou téléchargez-le à nouveau.",
+        f"unreadable file: {reason}. Export or download it again.",
     )
 
 

@@ -42,14 +42,17 @@ EVIDENCE_TEXTS = {"unit_id", "object", "source_file", "source_pointer"}
 def write_results(source: Source, path: Path) -> None:
     """`resultats.csv`: one row per key (ARCHITECTURE §4).
 
-    Every result of the report's year, and the totals of the years before.
+    Every result of the report's year, and the totals of the years before for the whole scheme and
+    the buyers it names: under `buyers: all` these would be most of the file.
     """
     columns = ", ".join(_column(name, name in RESULT_TEXTS) for name in RESULT_COLUMNS)
     order = "code, method, measure, unit, scope, year, buyer_id, dimension, member"
     _copy(
         source,
         f"select {columns} from indicators.results where year = {source.year} "
-        f"or year < {source.year} and dimension = '*' order by {order}",
+        f"or year < {source.year} and dimension = '*' and (buyer_id = '*' or buyer_id in "
+        "(select buyer_id from curated.buyers where named_in_scheme)) "
+        f"order by {order}",
         path,
     )
 
@@ -72,7 +75,7 @@ def write_evidence(source: Source, path: Path) -> None:
         f"select {', '.join(columns)} from (select distinct {', '.join(evidence)} "
         f"from indicators.evidence where year = {source.year}) e "
         "left join facts.contracts c on c.uid = e.unit_id "
-        "order by e.code, e.method, e.measure, e.scope, e.role, e.unit_id",
+        "order by e.code, e.method, e.measure, e.scope, e.role, e.unit_id, e.reason",
         path,
     )
 

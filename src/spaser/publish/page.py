@@ -16,9 +16,9 @@ from spaser.errors import InputError
 from spaser.project import Project
 from spaser.publish.context import Context
 from spaser.publish.lines import script_json
+from spaser.publish.model import ChartView, IndicatorView, KeyFigure, Objective
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import Run
-from spaser.publish.view import ChartView, IndicatorView, KeyFigure, Objective
 
 PLOTLY = "plotly-basic.min.js"
 SCRIPT = "rapport.js"
@@ -40,7 +40,7 @@ class Page:
     axes: Sequence[tuple[str, str, list[IndicatorView]]]
     quality: QualityView
     buyers: Sequence[str]
-    more_buyers: int
+    buyer_count: int
     line_count: int
     undated: int
     accent: str

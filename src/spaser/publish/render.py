@@ -19,14 +19,18 @@ from spaser.publish import opendata, page, workbook
 from spaser.publish.context import Context, member_names
 from spaser.publish.formats import Formats
 from spaser.publish.labels import Labels
+from spaser.publish.model import Figures, Objective
+from spaser.publish.objectives import ObjectiveBuilder
 from spaser.publish.quality_view import quality
 from spaser.publish.reading import Buyer, InputFile, Line, Result, Role, Run, Source, Verdict
-from spaser.publish.view import Builder, Figures, Objective
+from spaser.publish.view import Builder
 from spaser.scheme import Scheme
 from spaser.warehouse import Tables, session
 
 BESIDE = ".spaser-en-cours"
-SHOWN_BUYERS = 12
+NAMED_BUYERS = 12
+"""The cover names that many buyers at most; beyond, it counts them."""
+
 VERDICTS = ("reached", "not_reached", "undecidable", "not_due")
 
 
@@ -148,10 +152,9 @@ def _page(
 ) -> page.Page:
     embed = len(year_lines) <= contract_lines.MAX_LINES
     accent = page.readable_accent(scheme.report.accent)
-    builder = Builder(
-        context, Figures(results), scheme.numbered_targets(), openable=embed, accent=accent
-    )
-    objectives = builder.objectives(verdicts)
+    figures, targets = Figures(results), scheme.numbered_targets()
+    builder = Builder(context, figures, targets, openable=embed, accent=accent)
+    objectives = ObjectiveBuilder(context, figures, targets, openable=embed).objectives(verdicts)
     return page.Page(
         title=context.text(scheme.title.fr, scheme.title.en),
         run=run,
@@ -160,8 +163,10 @@ def _page(
         tally=_tally(context, objectives),
         axes=builder.axes(),
         quality=quality(context, source),
-        buyers=[context.buyer(buyer.buyer_id) for buyer in buyers[:SHOWN_BUYERS]],
-        more_buyers=max(0, len(buyers) - SHOWN_BUYERS),
+        buyers=[context.buyer(buyer.buyer_id) for buyer in buyers]
+        if len(buyers) <= NAMED_BUYERS
+        else [],
+        buyer_count=len(buyers),
         line_count=len(year_lines),
         undated=source.undated(),
         accent=accent,

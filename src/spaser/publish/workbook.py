@@ -31,7 +31,7 @@ MAX_EVIDENCE = 1_000_000
 """A sheet holds 1 048 576 rows."""
 
 BREAKDOWN_SCOPES = ("floor", "all")
-"""Scopes whose breakdowns the workbook holds; the CSV has every one."""
+"""Scopes whose breakdowns, by buyer included, the workbook holds; the CSV has every one."""
 
 _MAX_TEXT = 32_000
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -209,7 +209,8 @@ def _results(
 
     def rows() -> Iterable[Sequence[Cell]]:
         for r in sorted(results, key=lambda r: (r.code, r.dimension != "*")):
-            if r.dimension != "*" and r.scope not in BREAKDOWN_SCOPES:
+            whole = (r.buyer_id, r.dimension) == ("*", "*")
+            if not whole and r.scope not in BREAKDOWN_SCOPES:
                 continue
             card = context.catalogue.indicators.get(r.code)
             computed = r.status == "computed"
