@@ -1,3 +1,3 @@
-"""spaser: from procurement registers to an annual SPASER report whose figures open on their contracts."""
+"""spaser: from procurement registers to a SPASER report whose figures open on their contracts."""
 
 __version__ = "0.1.0"

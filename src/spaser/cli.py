@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from spaser.scheme import Scheme
 
 DONE, JUDGED_NO, UNREADABLE, BLOCKED = 0, 1, 2, 3
+INTERRUPTED = 130
+"""What Typer makes of Ctrl-C during a command."""
 DEMO_FOLDER = Path("spaser-demo")
 
 
@@ -70,7 +72,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code."""
     try:
-        code = app(args=[a for a in arguments], prog_name="spaser", standalone_mode=False)
+        code = app(args=list(arguments), prog_name="spaser", standalone_mode=False)
     except SpaserError as error:
         typer.echo(error.message(SESSION.language), err=True)
         if SESSION.debug:
@@ -87,6 +89,9 @@ def run(arguments: Sequence[str]) -> int:
             raise
         typer.echo(_fault_message(error), err=True)
         return BLOCKED
+    if code == INTERRUPTED:
+        typer.echo("Interrompu. / Interrupted.", err=True)
+        return UNREADABLE
     return code if isinstance(code, int) else DONE
 
 
@@ -197,7 +202,9 @@ def demo(
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DOSSIER", help="Dossier à créer. / Folder.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DOSSIER", help="Dossier à créer. / Folder.")
+    ],
 ) -> None:
     """Crée un projet : cartes, modèles, démonstration. / Creates a project."""
     from spaser.scaffold import create_project
@@ -264,8 +271,12 @@ def check(scheme: SchemeArgument, as_of: AsOfOption = None) -> int:
     with _progress() as told:
         outcome = check_scheme(project, load_scheme(project, scheme), _day(as_of), told)
     rows = [
-        (finding.severity, finding.title.get(SESSION.language), str(finding.count),
-         finding.action.get(SESSION.language))
+        (
+            finding.severity,
+            finding.title.get(SESSION.language),
+            str(finding.count),
+            finding.action.get(SESSION.language),
+        )
         for finding in outcome.findings
     ]
     headers = (
@@ -275,8 +286,10 @@ def check(scheme: SchemeArgument, as_of: AsOfOption = None) -> int:
     )
     _print_table(headers, rows)
     for table, text, count in outcome.warnings:
-        say(f"Contrôle ({table}) : {text.fr} {count} ligne(s).",
-            f"Check ({table}): {text.en} {count} row(s).")
+        say(
+            f"Contrôle ({table}) : {text.fr} {count} ligne(s).",
+            f"Check ({table}): {text.en} {count} row(s).",
+        )
     errors = sum(f.count for f in outcome.findings if f.severity == "error")
     if errors:
         say(f"{errors} erreur(s) à corriger.", f"{errors} error(s) to correct.")
@@ -287,17 +300,23 @@ def check(scheme: SchemeArgument, as_of: AsOfOption = None) -> int:
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="Indicateur, ex. SOC-01. / Indicator.")],
+    code: Annotated[
+        str, typer.Argument(metavar="CODE", help="Indicateur, ex. SOC-01. / Indicator.")
+    ],
     year: Annotated[int, typer.Option("--year", help="Année. / Year.")],
     scheme: Annotated[
         str | None, typer.Option("--scheme", help="Schéma (défaut : le seul). / Scheme.")
     ] = None,
-    buyer: Annotated[str | None, typer.Option("--buyer", metavar="SIRET", help="Acheteur. / Buyer.")] = None,
+    buyer: Annotated[
+        str | None, typer.Option("--buyer", metavar="SIRET", help="Acheteur. / Buyer.")
+    ] = None,
     scope: Annotated[
         str, typer.Option("--scope", help="all, floor, all_no_maxima, floor_no_maxima.")
     ] = "floor",
     measure: Annotated[str, typer.Option("--measure", help="count, value, fields.")] = "count",
-    method: Annotated[str, typer.Option("--method", help="Méthode de la carte. / Method.")] = "default",
+    method: Annotated[
+        str, typer.Option("--method", help="Méthode de la carte. / Method.")
+    ] = "default",
     output: Annotated[Format, typer.Option("--format", help="Forme. / Form.")] = Format.table,
     folder: Annotated[
         Path | None,
@@ -328,7 +347,16 @@ def targets(
     project = find_project(SESSION.project)
     rows, missed = read_verdicts(_database(project, scheme), year, SESSION.language)
     headers = (
-        ("Objectif", "Acheteur", "Valeur", "Intervalle", "Seuil", "Échéance", "Verdict", "À qualifier")
+        (
+            "Objectif",
+            "Acheteur",
+            "Valeur",
+            "Intervalle",
+            "Seuil",
+            "Échéance",
+            "Verdict",
+            "À qualifier",
+        )
         if SESSION.language == "fr"
         else ("Target", "Buyer", "Value", "Interval", "Threshold", "Due", "Verdict", "To qualify")
     )
@@ -345,8 +373,10 @@ def new_indicator(
 
     path = create_indicator(find_project(SESSION.project), code)
     say(
-        f"Carte écrite : {path}\nDécrivez ce qu'elle compte, changez `met` et l'exemple, puis « spaser doctor ».",
-        f"Card written: {path}\nSay what it counts, change `met` and the example, then `spaser doctor`.",
+        f"Carte écrite : {path}\n"
+        "Décrivez ce qu'elle compte, changez `met` et l'exemple, puis « spaser doctor ».",
+        f"Card written: {path}\n"
+        "Say what it counts, change `met` and the example, then `spaser doctor`.",
     )
 
 
@@ -392,8 +422,10 @@ def _publish(
 
 def _print_outcome(outcome: RunOutcome) -> None:
     for table, text, count in outcome.warnings:
-        say(f"À voir ({table}) : {text.fr} {count} ligne(s).",
-            f"To look at ({table}): {text.en} {count} row(s).")
+        say(
+            f"À voir ({table}) : {text.fr} {count} ligne(s).",
+            f"To look at ({table}): {text.en} {count} row(s).",
+        )
     if outcome.as_of:
         say(f"Date d'arrêté : {outcome.as_of}", f"Reference date: {outcome.as_of}")
     for year, folder in sorted(outcome.reports.items()):

@@ -139,7 +139,8 @@ def explain_figure(project: Project, database: Path, question: Question) -> Answ
         )
     if not database.is_file():
         raise InputError(
-            f"Pas de résultats dans {database.parent}. Lancez d'abord « spaser run » ou « spaser try ».",
+            f"Pas de résultats dans {database.parent}. "
+            "Lancez d'abord « spaser run » ou « spaser try ».",
             f"No results in {database.parent}. First run `spaser run` or `spaser try`.",
         )
     with open_database(database) as connection:
@@ -180,9 +181,7 @@ def _lines(connection: Connection, project: Project, question: Question) -> list
     if not stored:
         connection.execute("create temp view facts_contracts as select * from facts.contracts")
         _, compiled = compile_for(catalogue(project.assets), [question.code])
-        rows = evidence_rows(
-            DuckDBEngine(connection), compiled, "", question.year, [question.code]
-        )
+        rows = evidence_rows(DuckDBEngine(connection), compiled, "", question.year, [question.code])
         connection.register("computed_evidence", rows)
         source = "computed_evidence"
     buyer = "" if question.buyer == "*" else f"and e.buyer_id = {literal(question.buyer)}"
@@ -223,9 +222,7 @@ def _told(result: dict[str, Any], formats: Formats, language: str) -> str:
     return f"{value} (entre {low} et {high}) ; numérateur, dénominateur, inconnus : {parts}"
 
 
-def read_verdicts(
-    database: Path, year: int, language: str
-) -> tuple[list[tuple[str, ...]], bool]:
+def read_verdicts(database: Path, year: int, language: str) -> tuple[list[tuple[str, ...]], bool]:
     """The printed verdicts of a year, and whether a target is missed.
 
     Raises:

@@ -97,7 +97,7 @@ select md5(concat_ws(chr(31), rule, source_file, source_pointer, table_name, key
                      detail, row_number() over (partition by rule, source_file, source_pointer,
                          table_name, key, field, value, detail))) as finding_id,
        severity, rule, source_file, source_pointer, table_name, key, field, value, detail,
-       {_filled('message_fr')} as message_fr, {_filled('message_en')} as message_en,
+       {_filled("message_fr")} as message_fr, {_filled("message_en")} as message_en,
        action_fr as action, action_en
 from raw_findings join finding_rules using (rule)
 order by severity, rule, source_file, source_pointer, key, field, value, finding_id

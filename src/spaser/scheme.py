@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +39,9 @@ class Buyer(Model):
     @classmethod
     def _fourteen_digits(cls, value: str) -> str:
         if len(value) != 14 or not value.isdigit():
-            msg = f"« {value} » : 14 chiffres attendus, entre guillemets / 14 digits expected, quoted"
+            msg = (
+                f"« {value} » : 14 chiffres attendus, entre guillemets / 14 digits expected, quoted"
+            )
             raise ValueError(msg)
         return value
 
@@ -170,7 +171,7 @@ def input_files(scheme: Scheme, root: Path) -> list[Path]:
     found: dict[Path, Path] = {}
     for pattern in scheme.inputs:
         path = Path(pattern) if Path(pattern).is_absolute() else root / pattern
-        matches = [path] if os.path.lexists(path) else [Path(match) for match in _glob(path)]
+        matches = [path] if os.path.lexists(path) else _glob(path)
         for match in sorted(matches):
             # By real path: a link, or a loop of links, gives no file twice.
             for file in sorted(_files_of(match)):
@@ -185,8 +186,8 @@ def input_files(scheme: Scheme, root: Path) -> list[Path]:
     return sorted(found.values(), key=lambda file: (file.name, str(file)))
 
 
-def _glob(pattern: Path) -> list[str]:
-    return glob.glob(str(pattern), recursive=True)
+def _glob(pattern: Path) -> list[Path]:
+    return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
 def _files_of(path: Path) -> set[Path]:

@@ -77,7 +77,9 @@ class Tables:
         """Create a view `layer.table` for each table."""
         for table in tables:
             connection.execute(f"create schema if not exists {table.split('.')[0]}")
-            connection.execute(f"create or replace view {table} as select * from {self.scan(table)}")
+            connection.execute(
+                f"create or replace view {table} as select * from {self.scan(table)}"
+            )
 
     def write(self, connection: Connection, table: str, query: str, part: str = "part") -> int:
         """Write the rows of a query as one part of a table; returns their number."""
@@ -233,9 +235,7 @@ def _exchange(one: Path, other: Path) -> bool:
     except (OSError, AttributeError):
         return False
     names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
-    done: int = rename(
-        _AT_WORKING_FOLDER, names[0], _AT_WORKING_FOLDER, names[1], _RENAME_EXCHANGE
-    )
+    done: int = rename(_AT_WORKING_FOLDER, names[0], _AT_WORKING_FOLDER, names[1], _RENAME_EXCHANGE)
     return done == 0
 
 
@@ -251,4 +251,4 @@ def _literal(value: str) -> str:
 def writable(folder: Path) -> bool:
     """Whether files can be created in a folder (or in the nearest existing parent)."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    return os.access(existing, os.W_OK)
+    return existing.is_dir() and os.access(existing, os.W_OK)

@@ -63,7 +63,8 @@ def bench(size: int, folder: Path, runs: int, *, whole: bool) -> None:
         )
     if whole:
         seconds = whole_run(register, folder / "out")
-        say(f"| whole `spaser try`, report and workbook | {seconds:.1f} | | {seconds / bare:.1f} | |")
+        ratio = seconds / bare
+        say(f"| whole `spaser try`, report and workbook | {seconds:.1f} | | {ratio:.1f} | |")
 
 
 def generate(size: int, target: Path, *flags: str) -> None:

@@ -126,7 +126,8 @@ class Ground:
 
     def published(self) -> dict[str, str]:
         """The digest of every file of the reports, and of the database."""
-        reports = sorted(path for path in self.rendered.rglob("*") if path.is_file())
+        found = sorted(path for path in self.rendered.rglob("*") if path.is_file())
+        reports = [path for path in found if not is_working(path.relative_to(self.rendered))]
         return {
             path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in [*reports, self.database]
@@ -140,6 +141,11 @@ class Ground:
             for path in sorted(top.rglob("*"))
             if path.name.startswith(".") or path.suffix in {".tmp", ".wal", ".old"}
         ]
+
+
+def is_working(path: Path) -> bool:
+    """Whether a path lies in a working folder, which nobody looks into."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def command(*arguments: str) -> Said:

@@ -14,7 +14,7 @@ import pytest
 
 from spaser.warehouse import open_database
 from tests.defs import small
-from tests.faults.conftest import CONTRACTS, CSV, SCHEME, Ground
+from tests.faults.conftest import CSV, WORKING_PLACES, Ground
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -86,7 +86,7 @@ def test_a_killed_run_leaves_the_last_result_or_the_new_one_never_a_mixture(
 @pytest.fixture
 def busy(ground: Ground) -> Iterator[subprocess.Popen[str]]:
     """A run of the scheme stopped in its middle, in another process."""
-    process = ground.start("pause", 200)
+    process = ground.start("pause", 100)
     try:
         assert process.stdout
         assert process.stdout.readline() == "paused\n", process.communicate()[1]
@@ -104,27 +104,24 @@ def test_two_runs_of_one_scheme_at_once(ground: Ground, busy: subprocess.Popen[s
 
 def test_an_interrupted_run_says_so_and_publishes_nothing(ground: Ground) -> None:
     ground.put("flat.csv", CSV)
-    code, _, err = ended(ground.start("interrupt", 300))
+    code, _, err = ended(ground.start("interrupt", 100))
     assert (code, err) == (2, "Interrompu. / Interrupted.\n")
     ground.mend()
 
 
-def test_files_that_may_not_grow(ground: Ground) -> None:
-    """A limit on the size of files stops every writer in its turn: tables, history, report."""
-    for limit in (2_000, 60_000, 400_000):
-        code, out, err = ended(ground.start("limit", limit))
-        assert (code, out) == (2, ""), (limit, err)
+def test_files_that_may_not_grow(ground: Ground, tmp_path: Path) -> None:
+    """A limit on the size of files stops the writer of the history, of the tables, of the report."""
+    out = tmp_path / "trial"
+    trial = ("try", str(ground.inputs / "decp.json"), "--out", str(out))
+    for limit, arguments in ((60_000, ()), (2_000, trial), (60_000, trial), (1_000_000, trial)):
+        code, told, err = ended(ground.start("limit", limit, 0, *arguments))
+        assert (code, told) == (2, ""), (limit, err)
         assert "disque" in err, (limit, err)
         assert "Traceback" not in err
+        assert not WORKING_PLACES.search(err), err
         assert len(err.strip().splitlines()) == 1, err
+        assert not out.exists() or list(out.iterdir()) == [], limit
         whole(ground)
-        remove_litter(ground)
-
-
-def remove_litter(ground: Ground) -> None:
-    """What a refused writer may leave is for the next run to remove."""
-    for path in ground.project.curated("small").rglob("*.tmp"):
-        path.unlink()
 
 
 def mounted(*arguments: str) -> bool:
@@ -156,6 +153,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
             assert code == 2, (free, err)
             assert "disque" in err, (free, err)
             assert "Traceback" not in err
+            assert not WORKING_PLACES.search(err), err
             assert len(err.strip().splitlines()) == 1, err
             assert ground.published() == before
             (folder / "filler").unlink()
@@ -193,7 +191,7 @@ def test_a_file_in_the_place_of_the_output_folder(ground: Ground, tmp_path: Path
     out = tmp_path / "report"
     out.write_text("mine", encoding="utf-8")
     register = str(ground.inputs / "decp.json")
-    ground.run("try", register, "--out", str(out)).refuses(str(out), "dossier", "folder")
+    ground.run("try", register, "--out", str(out)).refuses(str(out), "écrire", "write")
     assert out.read_text(encoding="utf-8") == "mine"
 
 

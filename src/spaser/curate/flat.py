@@ -11,7 +11,9 @@ from __future__ import annotations
 from spaser.cards import Catalogue
 from spaser.warehouse import Connection
 
-OBJECT_KEY = "md5(trim(regexp_replace(strip_accents(lower(coalesce({0}, ''))), '[^a-z0-9]+', ' ', 'g')))"
+OBJECT_KEY = (
+    "md5(trim(regexp_replace(strip_accents(lower(coalesce({0}, ''))), '[^a-z0-9]+', ' ', 'g')))"
+)
 """Two objects are the same when they have the same letters and digits."""
 
 RECORDS_A_FILE = 2**40
@@ -63,7 +65,7 @@ def _count(connection: Connection, relation: str) -> int:
 
 
 def _flat_rows(sources: str) -> str:
-    return f"""select *, {OBJECT_KEY.format('object')} as object_key,
+    return f"""select *, {OBJECT_KEY.format("object")} as object_key,
         coalesce(try_cast(amendment_id as bigint), 0) as version_number,
         case when amendment_id is null then coalesce(notified_date, '') else '' end as version_date
     from staged_rows where source in ({sources})"""
@@ -88,7 +90,8 @@ with versions as (
         to_json(list({'id': coalesce(amendment_id, cast(version - 1 as varchar)),
             'dateNotificationModification': notified_date,
             'datePublicationDonneesModification': published_date,
-            'montant': amount, 'dureeMois': duration_months} order by version))::varchar as amendments
+            'montant': amount, 'dureeMois': duration_months}
+            order by version))::varchar as amendments
     from first_of_version where version > 1 and rank_in_version = 1
     group by all
 ), contracts as (

@@ -32,16 +32,18 @@ _COMPARED = (
 def build(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
     """Write `curated.publications`, and the balances of contracts and concessions."""
     connection.execute("create temp table keyed as " + _KEYED)
-    connection.execute("create temp table repeated as " + _REPEATED.format(
-        object_key=OBJECT_KEY.format("object"),
-        compared=", ".join(f"{name}::varchar as {name}" for name in _COMPARED),
-    ))
+    connection.execute(
+        "create temp table repeated as "
+        + _REPEATED.format(
+            object_key=OBJECT_KEY.format("object"),
+            compared=", ".join(f"{name}::varchar as {name}" for name in _COMPARED),
+        )
+    )
     connection.execute("create temp table assigned as " + _ASSIGNED)
     connection.execute("create temp table differences as " + _differences())
     rows = tables.write(connection, "curated.publications", _PUBLICATIONS)
-    connection.execute(
-        f"create or replace view publications as select * from {tables.scan('curated.publications')}"
-    )
+    published = tables.scan("curated.publications")
+    connection.execute(f"create or replace view publications as select * from {published}")
     balances = [
         Balance(f"publications:{kind}", total, kept, merged, rejected)
         for kind, total, kept, merged, rejected in connection.execute(_BALANCES).fetchall()
@@ -58,7 +60,8 @@ from curated.records
 
 _REPEATED = """
 with texts as (
-    select record_number, source_file, lot_number as declared_lot, {object_key} as object_key, {compared}
+    select record_number, source_file, lot_number as declared_lot, {object_key} as object_key,
+        {compared}
     from curated.records
     where record_number in (
         select record_number from keyed

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 import spaser
-from spaser.cards import Catalogue, Field_
+from spaser.cards import Catalogue, RegisterField
 from spaser.curate.flat import collapse_rows
 from spaser.curate.values import (
     LARGEST_AMOUNT,
@@ -72,9 +72,7 @@ def count(connection: Connection, tables: Tables) -> int:
     return int(connection.execute(query).fetchall()[0][0])
 
 
-def write_run(
-    connection: Connection, tables: Tables, scheme: Scheme, as_of: date | None
-) -> None:
+def write_run(connection: Connection, tables: Tables, scheme: Scheme, as_of: date | None) -> None:
     """Write `quality.run`: one row that says what this run is about."""
     run = {
         "scheme": scheme.name,
@@ -192,20 +190,22 @@ def reference_date(dates: Iterable[date]) -> date | None:
     return last
 
 
-def _read_field(connection: Connection, catalogue: Catalogue, field: Field_) -> None:
+def _read_field(connection: Connection, catalogue: Catalogue, field: RegisterField) -> None:
     if field.kind in {"date", "text", "json"}:
         return
-    where = f"not regexp_full_match({field.field}, '{_PLAIN_AMOUNT}')" if _is_amount(field) else "true"
+    where = (
+        f"not regexp_full_match({field.field}, '{_PLAIN_AMOUNT}')" if _is_amount(field) else "true"
+    )
     reading = reading_of(catalogue, field)
     reads = [(raw, reading.read(raw)) for raw in _distinct(connection, field.field, where)]
     _map_values(connection, field.field, reading.arrow, reads)
 
 
-def _is_amount(field: Field_) -> bool:
+def _is_amount(field: RegisterField) -> bool:
     return field.kind == "amount"
 
 
-def reading_of(catalogue: Catalogue, field: Field_) -> Reading:
+def reading_of(catalogue: Catalogue, field: RegisterField) -> Reading:
     """The reader of a field, from its kind and its code list."""
     if field.kind in {"code", "codes"}:
         rows = [row for row in catalogue.reference("code_lists") if row["field"] == field.field]
@@ -245,7 +245,7 @@ def _rounded(read: Read[Decimal]) -> Read[Decimal]:
     return Read(round(read.value, 6), read.problem) if read.value is not None else read
 
 
-def _typed_column(field: Field_) -> str:
+def _typed_column(field: RegisterField) -> str:
     name = field.field
     if field.kind in {"text", "json"}:
         filler = "('', 'nc', 'mq', 'mq nc', 'cdl', 'null', 'none', 'nan')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -328,10 +329,10 @@ def _readable_errors() -> Iterator[None]:
         yield
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-    except (OSError, EngineError) as error:
+    except Exception as error:
         if not _is_about_the_disk(error):
             raise
-        told = " ".join(str(error).split())
+        told = _without_working_paths(" ".join(str(getattr(error, "orig", error)).split()))
         raise InputError(
             f"Lecture ou écriture impossible : {told}. Vérifiez la place et les droits du disque, "
             "puis relancez ; le résultat précédent est gardé.",
@@ -340,5 +341,18 @@ def _readable_errors() -> Iterator[None]:
         ) from error
 
 
+_SQLITE_DISK = ("disk i/o error", "disk is full", "readonly database", "unable to open")
+"""What SQLite, which keeps Dagster's history, says of a disk that refuses."""
+
+
 def _is_about_the_disk(error: Exception) -> bool:
-    return isinstance(error, OSError) or type(error).__name__ == "IOException"
+    if type(error).__name__ == "OperationalError":
+        return any(words in str(error).lower() for words in _SQLITE_DISK)
+    return isinstance(error, OSError) or (
+        isinstance(error, EngineError) and type(error).__name__ == "IOException"
+    )
+
+
+def _without_working_paths(told: str) -> str:
+    """A message without the paths of hidden working folders, which the user never made."""
+    return re.sub(r"""\s*(->\s*)?:?\s*["'][^"']*/\.[^"']*["']""", "", told).rstrip(". ")

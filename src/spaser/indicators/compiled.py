@@ -3,8 +3,8 @@
 Every unit has three-valued states: `t`, `f` or `u` (unknown) for its membership (population,
 floor, maxima) and for what each card asks (`met`). Membership states are group keys, met states
 are counters. The finest group-by comes first, then the roll-up, and last, on what little is left,
-the join with the small table of scopes; unpivoting and division are done outside the engine (`results`). All additive measures
-of the cards of one fact table are in this one scan.
+the join with the small table of scopes; unpivoting and division are done outside the engine
+(`results`). All additive measures of the cards of one fact table are in this one scan.
 """
 
 from __future__ import annotations
@@ -138,9 +138,7 @@ def units_sql(compiled: Compiled, year: int, extra: Sequence[str] = ()) -> str:
         for weight in (measured.true_weight, measured.false_weight, measured.unknown_weight)
         if weight != "1"
     )
-    columns = dict.fromkeys(
-        column for weight in weights for column in weight.split(" - ")
-    )
+    columns = dict.fromkeys(column for weight in weights for column in weight.split(" - "))
     lines = [
         *extra,
         "buyer_id",
@@ -178,8 +176,11 @@ _STATES_SQL = "select 't' as state union all select 'f' union all select 'u'"
 
 
 def counter_names(measured: Measured) -> list[str]:
-    """The columns of a measure in the scan: `_t`, `_f`, `_u` of members, `_mt`, `_mf`, `_mu` of
-    units that may be members, `_x` of excluded units."""
+    """The columns of a measure in the scan.
+
+    `_t`, `_f`, `_u` of members, `_mt`, `_mf`, `_mu` of units that may be members, `_x` of
+    excluded units.
+    """
     names = [f"{measured.name}_{state}" for state in (*STATES, "mt", "mf", "mu")]
     return [*names, f"{measured.name}_x"] if measured.can_exclude else names
 
@@ -251,9 +252,7 @@ def scan_sql(compiled: Compiled, year: int, buyer_dimensions: bool) -> str:
     sets = ",\n    ".join(
         f"({', '.join([*states, *names])})" for names in _grouping_sets(compiled, buyer_dimensions)
     )
-    dimension = " ".join(
-        f"when grouping({name}) = 0 then '{name}'" for name in compiled.dimensions
-    )
+    dimension = " ".join(f"when grouping({name}) = 0 then '{name}'" for name in compiled.dimensions)
     member = " ".join(f"when grouping({name}) = 0 then {name}" for name in compiled.dimensions)
     # Units out of every population would only carry zeros.
     possible = " or ".join(f"population_{n} <> 'f'" for n in range(len(compiled.populations)))
@@ -263,13 +262,13 @@ units as (
 {units_sql(compiled, year)}
 ),
 finest as (
-select {', '.join(keys)},
+select {", ".join(keys)},
     {_lines(finest)}
 from units where {possible}
-group by {', '.join(keys)}
+group by {", ".join(keys)}
 ),
 rolled as (
-select {', '.join(states)},
+select {", ".join(states)},
     case when grouping(buyer_id) = 0 then buyer_id else '{ALL}' end as buyer_id,
     case {dimension} else '{ALL}' end as dimension,
     case {member} else '{ALL}' end as member,
@@ -322,7 +321,7 @@ from units join scopes s
 where units.{median.population} <> 'f'
 ),
 valued as (
-{' union all '.join(selects)}
+{" union all ".join(selects)}
 ),
 counted as (
 select scope, buyer_id, dimension, member, known, x, count(*) as n
@@ -348,9 +347,7 @@ from totals t left join cumulated c
 group by t.scope, t.buyer_id, t.dimension, t.member, t.known, t.unknown"""
 
 
-def evidence_sql(
-    compiled: Compiled, year: int, chosen: Sequence[Measured] | None = None
-) -> str:
+def evidence_sql(compiled: Compiled, year: int, chosen: Sequence[Measured] | None = None) -> str:
     """The units behind every figure of a year, with their role, weight and reason."""
     selects = [
         select
@@ -367,7 +364,7 @@ select s.scope, s.membership, units.*
 from units join scopes s
     on s.floor_state = units.floor_state and s.maxima_state = units.maxima_state
 )
-{' union all '.join(selects)}"""
+{" union all ".join(selects)}"""
 
 
 _MAYBE_MET = "'membership_unknown_met'"
@@ -386,20 +383,20 @@ def _evidence_selects(measured: Measured, year: int) -> list[str]:
         parts = (
             (member, "'numerator'", filled, "null"),
             (member, "'denominator_only'", rest, "null"),
-            (maybe, "'unknown'", filled, "'membership_unknown_met'"),
-            (maybe, "'unknown'", rest, "'membership_unknown_not_met'"),
+            (maybe, "'unknown'", filled, _MAYBE_MET),
+            (maybe, "'unknown'", rest, _MAYBE_NOT_MET),
             (f"{met} = 'u'", "'unknown'", measured.unknown_weight, _reason(certain, met)),
         )
         return [_evidence_select(measured, year, *part) for part in parts]
+    excluded = f"not ({usable})" if measured.can_exclude else "false"
     role = (
-        f"case when not ({usable}) and {'true' if measured.can_exclude else 'false'} then 'excluded' "
-        f"when {certain} and {met} = 't' then 'numerator' "
+        f"case when {excluded} then 'excluded' when {certain} and {met} = 't' then 'numerator' "
         f"when {certain} and {met} = 'f' then 'denominator_only' else 'unknown' end"
     )
     weight = measured.true_weight
     reason = (
-        f"case when not ({usable}) and {'true' if measured.can_exclude else 'false'} "
-        f"then coalesce(amount_exclusion_reason, 'missing') else {_reason(certain, met)} end"
+        f"case when {excluded} then coalesce(amount_exclusion_reason, 'missing') "
+        f"else {_reason(certain, met)} end"
     )
     return [_evidence_select(measured, year, "true", role, weight, reason)]
 
@@ -418,8 +415,8 @@ def _evidence_select(
 ) -> str:
     card, method = measured.card, measured.method
     return (
-        f"select '{card.id}' as code, '{method.name}' as method, scope, '{measured.measure}' as measure, "
-        f"{year} as year, buyer_id, uid as unit_id, {role} as role, "
-        f"cast({weight} as decimal(18,2)) as weight, {reason} as reason "
+        f"select '{card.id}' as code, '{method.name}' as method, scope, "
+        f"'{measured.measure}' as measure, {year} as year, buyer_id, uid as unit_id, "
+        f"{role} as role, cast({weight} as decimal(18,2)) as weight, {reason} as reason "
         f"from scoped where {measured.population} <> 'f' and {where}"
     )

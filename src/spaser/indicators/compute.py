@@ -93,7 +93,7 @@ def _evidence_batches(
 def _rows_of_other_cards(
     tables: Tables, table: str, part: str, cards: Sequence[IndicatorCard]
 ) -> str:
-    """The query of the rows of a year that these cards do not compute, empty when there are none."""
+    """The query of the rows of a year that these cards do not compute; empty when none."""
     path = tables.folder(table) / f"{part}.parquet"
     if not path.is_file():
         return ""
@@ -104,7 +104,9 @@ def _rows_of_other_cards(
 def prepare(connection: Connection, tables: Tables) -> Engine:
     """An engine that knows the fact table."""
     engine = DuckDBEngine(connection)
-    engine.register(FACT_TABLE.replace(".", "_"), f"{tables.folder(FACT_TABLE).as_posix()}/*.parquet")
+    engine.register(
+        FACT_TABLE.replace(".", "_"), f"{tables.folder(FACT_TABLE).as_posix()}/*.parquet"
+    )
     return engine
 
 

@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 from spaser.cards import IndicatorCard, TableCard
 from spaser.errors import InputError
 
-_ALLOWED: tuple[type[exp.Expression], ...] = (
+_ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.And,
     exp.Or,
     exp.Not,
@@ -33,7 +33,7 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Null,
     exp.Neg,
 )
-_COMPARISONS: tuple[type[exp.Expression], ...] = (
+_COMPARISONS: tuple[type[exp.Expr], ...] = (
     exp.EQ,
     exp.NEQ,
     exp.GT,
@@ -55,11 +55,13 @@ def predicate(card: IndicatorCard, fact: TableCard, text: str) -> str:
     """
     tree = _checked(card, fact, text)
     if not _is_condition(tree, fact):
-        raise _refused(card, text, "ce n'est pas une condition vraie ou fausse", "it is no condition")
+        raise _refused(
+            card, text, "ce n'est pas une condition vraie ou fausse", "it is no condition"
+        )
     return tree.sql(dialect="postgres", comments=False)
 
 
-def _is_condition(tree: exp.Expression, fact: TableCard) -> bool:
+def _is_condition(tree: exp.Expr, fact: TableCard) -> bool:
     """Whether an expression is true, false or unknown, and so is all that it joins."""
     core = tree.unnest()
     if isinstance(core, (exp.And, exp.Or)):
@@ -83,15 +85,19 @@ def measure(card: IndicatorCard, fact: TableCard, text: str) -> str:
     return tree.sql(dialect="postgres", comments=False)
 
 
-def _checked(card: IndicatorCard, fact: TableCard, text: str) -> exp.Expression:
+def _checked(card: IndicatorCard, fact: TableCard, text: str) -> exp.Expr:
     try:
         trees = _parsed(text)
     except SqlglotError as error:
         # sqlglot underlines the place with terminal codes.
         reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())[:120]
-        raise _refused(card, text, f"SQL illisible ({reason})", f"unreadable SQL ({reason})") from None
+        raise _refused(
+            card, text, f"SQL illisible ({reason})", f"unreadable SQL ({reason})"
+        ) from None
     if len(trees) != 1 or trees[0] is None:
-        raise _refused(card, text, "une seule expression est attendue", "one expression is expected")
+        raise _refused(
+            card, text, "une seule expression est attendue", "one expression is expected"
+        )
     tree = trees[0]
     for node in tree.walk():
         if not isinstance(node, _ALLOWED) or node.args.get("query") is not None:
@@ -114,7 +120,7 @@ def _check_column(card: IndicatorCard, fact: TableCard, text: str, column: exp.C
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> list[exp.Expression | None]:
+def _parsed(text: str) -> list[exp.Expr | None]:
     return sqlglot.parse(text, dialect="postgres")
 
 

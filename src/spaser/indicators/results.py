@@ -38,7 +38,7 @@ def results_sql(
     connection.register("scan_rows", scan)
     connection.execute(
         f"""create or replace temp table grid as
-        select s.scope, b.buyer_id from (values {', '.join(f"('{scope}')" for scope in SCOPES)})
+        select s.scope, b.buyer_id from (values {", ".join(f"('{scope}')" for scope in SCOPES)})
             s(scope)
         cross join (select '{ALL}' as buyer_id union all select buyer_id from scheme_buyers) b"""
     )
@@ -59,14 +59,15 @@ def results_sql(
         case when not r.is_computed then {_REASON_FR} end as reason_fr,
         case when not r.is_computed then {_REASON_EN} end as reason_en,
         r.axis
-    from ({' union all by name '.join(selects)}) r
+    from ({" union all by name ".join(selects)}) r
     order by code, method, measure, unit, scope, buyer_id, dimension, member"""
 
 
 _UNKNOWN_COUNT = "cast(cast(r.unknown as decimal(38,0)) as varchar)"
 _REASON_FR = f"""case
     when r.unknown > 0 and r.measure = 'value' then
-        'aucun marché dont l''information soit connue (montant inconnu : ' || {_UNKNOWN_COUNT} || ' €)'
+        'aucun marché dont l''information soit connue (montant inconnu : '
+            || {_UNKNOWN_COUNT} || ' €)'
     when r.unknown > 0 then
         'aucun marché dont l''information soit connue (' || {_UNKNOWN_COUNT} || ' inconnus)'
     when r.excluded > 0 then

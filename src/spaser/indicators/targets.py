@@ -25,9 +25,7 @@ def check_definitions(catalogue: Catalogue, scheme: Scheme) -> None:
     for _, card in sorted(catalogue.indicators.items()):
         _check_card(catalogue, card)
     compile_for(catalogue)
-    faults = [
-        fault for target in scheme.numbered_targets() for fault in _faults(catalogue, target)
-    ]
+    faults = [fault for target in scheme.numbered_targets() for fault in _faults(catalogue, target)]
     if faults:
         raise InputError(
             f"pipelines/{scheme.name}.yml : "

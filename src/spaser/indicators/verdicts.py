@@ -51,9 +51,7 @@ def met(
     return "unknown"
 
 
-def verdict_of(
-    year: int, target: Target, interval: Interval, threshold: Decimal | None
-) -> Verdict:
+def verdict_of(year: int, target: Target, interval: Interval, threshold: Decimal | None) -> Verdict:
     """The verdict from the due year on; before it, `not_due`."""
     if year < target.year:
         return "not_due"
@@ -82,7 +80,12 @@ def expected_at(
 ) -> Decimal | None:
     """The straight line from the start to the threshold; null when either is unknown."""
     first, base = start
-    if base is None or threshold is None or not first <= year <= target.year or first == target.year:
+    if (
+        base is None
+        or threshold is None
+        or not first <= year <= target.year
+        or first == target.year
+    ):
         return None
     return base + (threshold - base) * (year - first) / (target.year - first)
 
@@ -162,9 +165,7 @@ def threshold_of(target: Target, baseline: Decimal | None) -> Decimal | None:
     return target.at_least if target.at_least is not None else target.at_most
 
 
-def _start(
-    connection: Connection, scheme: Scheme, target: Target
-) -> tuple[int, Decimal | None]:
+def _start(connection: Connection, scheme: Scheme, target: Target) -> tuple[int, Decimal | None]:
     """Where the trajectory begins: the baseline year, else the first year with a figure."""
     buyer_rows = connection.execute(
         f"""select year, value from indicators.results where {_KEY} and value is not null
