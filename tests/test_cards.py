@@ -8,7 +8,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from spaser.cards import (
     Catalogue,
@@ -36,11 +35,6 @@ def model_of(path: Path) -> type[Model]:
 
 
 CARD_FILES = sorted(ASSETS.glob("*/*.yml"))
-
-
-def without_dates(value: Any) -> Any:
-    """YAML content as JSON knows it."""
-    return yaml.safe_load(yaml.safe_dump(value).replace("!!set", ""))
 
 
 @pytest.mark.parametrize("path", CARD_FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")

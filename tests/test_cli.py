@@ -446,7 +446,7 @@ def test_a_year_outside_the_scheme_is_refused_and_the_report_kept(
     before = digests(root / "reports/rendered")
     said = of(root, "run", "mon-schema", "--year", "2031")
     assert is_one_message(said, 2)
-    assert "Année 2031 hors du schéma « mon-schema », qui couvre 2024–2024" in said.err
+    assert "Année 2031 hors du schéma « mon-schema », qui couvre 2024–2029" in said.err
     assert digests(root / "reports/rendered") == before
 
 
@@ -459,7 +459,8 @@ def test_check_gives_0_without_error_and_1_with_one_and_publishes_nothing(
     sound = of(root, "check", "mon-schema")
     assert (sound.code, sound.err) == (0, "")
     assert sound.out.endswith("Aucune erreur.\n")
-    extra = register(root / "data/raw/registres", "sans-id.json", [contract(id=...)])
+    records = [contract(id="D"), contract(id=...)]
+    extra = register(root / "data/raw/registres", "sans-id.json", records)
     wrong = of(root, "check", "mon-schema")
     extra.unlink()
     assert wrong.code == 1

@@ -1,4 +1,4 @@
-"""Every figure of the demo opens on its lines: computed again from evidence and dimensions alone."""
+"""Every figure of the demo opens on its lines: computed again from its evidence alone."""
 
 from __future__ import annotations
 

@@ -26,6 +26,9 @@ STORAGE_VERSION = "v1.2.0"
 MEMORY_LIMIT = "400MB"
 """What a session may hold before it spills to disk; a whole run stays under 600 MB."""
 
+THREADS = min(4, os.cpu_count() or 1)
+"""Each thread needs its share of the memory: more threads under the same limit would fail."""
+
 Connection = duckdb.DuckDBPyConnection
 EngineError = duckdb.Error
 
@@ -38,6 +41,7 @@ def session(memory_limit: str = MEMORY_LIMIT) -> Iterator[Connection]:
         try:
             connection.execute(f"set temp_directory = '{spill}'")
             connection.execute(f"set memory_limit = '{memory_limit}'")
+            connection.execute(f"set threads = {THREADS}")
             connection.execute("set autoinstall_known_extensions = false")
             connection.execute("set autoload_known_extensions = false")
             connection.execute("set enable_progress_bar = false")

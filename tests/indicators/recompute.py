@@ -1,4 +1,4 @@
-"""Figures computed again from `indicators.evidence` joined to the dimensions of the facts, alone."""
+"""Figures computed again from `indicators.evidence` joined to the dimensions of the facts."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ WORDS = (
     r"count\s*\(\s*distinct", r"\bregexp_\w+", r"\bsimilar\s+to\b", r"\blist_\w+", r"\bunnest\b",
     r"\bdouble\b", r"\bfloat\d?\b", r"\breal\b", r"//", r"\bexcept\b", r"\bsample\b",
     r"\bpercentile_cont\b", r"\bquantile\w*", r"\bmedian\s*\(", r"\bapprox_\w+", r"\blambda\b",
-    r"\[", r"::", r"\bstrptime\b", r"\bcurrent_\w+", r"\bnow\s*\(", r"\brandom\b", r"\bsum\s*\(\s*cast",
+    r"\[", r"::", r"\bstrptime\b", r"\bcurrent_\w+", r"\bnow\s*\(", r"\brandom\b",
     r"\bby\s+name\b", r"\barg_m\w+", r"\bm\w\w_by\b",
 )  # fmt: skip
 """What only one engine knows, or what gives another number on another one."""
@@ -50,7 +50,10 @@ def faults(text: str) -> list[str]:
     """What of a text is outside the subset."""
     code = re.sub(r"'[^']*'", "''", re.sub(r"--[^\n]*", "", text))
     found = [word for word in WORDS if re.search(word, code, re.IGNORECASE)]
-    tree = sqlglot.parse_one(text, dialect="postgres")
+    try:
+        tree = sqlglot.parse_one(text, dialect="postgres")
+    except sqlglot.errors.SqlglotError as error:
+        return [*found, f"no SQL to another engine: {error}"]
     allowed = {id(star) for count in tree.find_all(exp.Count) for star in count.find_all(exp.Star)}
     allowed |= {id(column.this) for column in tree.find_all(exp.Column) if column.table}
     for node in tree.walk():
@@ -87,10 +90,7 @@ def test_the_text_is_in_the_portable_subset(name):
     ],
 )
 def test_the_lint_sees_what_is_not_portable(text):
-    try:
-        assert faults(text)
-    except sqlglot.errors.SqlglotError:
-        pass  # not even SQL to another engine
+    assert faults(text)
 
 
 def test_one_scan_holds_every_additive_measure():

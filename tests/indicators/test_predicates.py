@@ -164,11 +164,8 @@ UNITS = [
 @given(CONDITIONS)
 def test_conditions_are_three_valued_in_the_engine_too(text):
     values = ", ".join(
-        f"({u['is_reserved'] is None and 'null' or u['is_reserved']},"
-        f" {u['is_innovative'] is None and 'null' or u['is_innovative']},"
-        f" {u['offers_received'] or 'null'},"
-        f" {'null' if u['framework_role'] is None else repr(u['framework_role'])})"
-        for u in UNITS
+        "(" + ", ".join("null" if value is None else repr(value) for value in unit.values()) + ")"
+        for unit in UNITS
     )
     with session() as connection:
         found = connection.execute(

@@ -1,0 +1,1 @@
+"""The same registers on other engines."""
