@@ -13,6 +13,8 @@ import yaml
 from spaser.warehouse import Tables
 from tests.curate.run import ROOT, one, open_balances, rows
 
+pytestmark = pytest.mark.demo
+
 ANSWERS: dict[str, Any] = yaml.safe_load(
     (ROOT / "tests" / "golden" / "demo_answers.yml").read_text(encoding="utf-8")
 )

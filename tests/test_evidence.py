@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spaser import indicators
 from tests.curate.run import CARDS, one, rows
 from tests.indicators.recompute import mistakes
+
+pytestmark = pytest.mark.demo
 
 
 def test_every_figure_of_the_demo_is_explained_by_its_evidence(demo):

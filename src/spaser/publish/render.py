@@ -67,12 +67,19 @@ def _unwritable(out: Path, error: OSError) -> InputError:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     cause_fr = "le disque est plein" if full else f"écriture impossible ({error.strerror})"
     cause_en = "the disk is full" if full else f"it cannot be written ({error.strerror})"
+    out = _known_to_the_user(out)
     return InputError(
         f"Dossier de sortie {out} : {cause_fr}. Libérez de la place ou changez de dossier ; "
         "le rapport précédent est intact.",
         f"Output folder {out}: {cause_en}. Free some space or choose another folder; "
         "the previous report is untouched.",
     )
+
+
+def _known_to_the_user(out: Path) -> Path:
+    """The folder itself, or the one that a hidden working folder lies in."""
+    shown = (out, *out.parents)
+    return next(p for p in shown if not any(part.startswith(".spaser-") for part in p.parts))
 
 
 def _build(
