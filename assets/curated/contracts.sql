@@ -43,8 +43,11 @@ with retained as (
         end as amount_exclusion_reason,
         case when cpv_digits is not null then substr(cpv_digits, 1, 2) end as division
     from (
-        select *, case when length(regexp_extract(coalesce(cpv_code, ''), '^[0-9]+')) >= 2
-            then substr(regexp_extract(cpv_code, '^[0-9]+'), 1, 8) end as cpv_digits
+        -- Seven digits beginning with 3 or 9 are codes 03… or 09… whose zero a spreadsheet lost.
+        select *, case
+            when regexp_full_match(cpv_code, '[39][0-9]{6}(-.*)?') then '0' || substr(cpv_code, 1, 7)
+            when regexp_matches(cpv_code, '^[0-9]{2}')
+                then substr(regexp_extract(cpv_code, '^[0-9]+'), 1, 8) end as cpv_digits
         from retained
     ) r
     left join keys f on f.buyer_id = r.buyer_id and f.contract_id = r.framework_reference

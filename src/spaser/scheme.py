@@ -187,7 +187,14 @@ def input_files(scheme: Scheme, root: Path) -> list[Path]:
 
 
 def _glob(pattern: Path) -> list[Path]:
-    return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    """What a pattern finds, hidden folders left; the folders it names itself may be hidden."""
+    parts = pattern.parts
+    fixed = next(n for n, part in enumerate((*parts, "*")) if any(c in part for c in "*?["))
+    if fixed == len(parts):
+        return []
+    start = Path(*parts[:fixed])
+    found = start.glob(str(Path(*parts[fixed:])))
+    return [match for match in found if not _is_hidden(match, start)]
 
 
 def _files_of(path: Path) -> set[Path]:

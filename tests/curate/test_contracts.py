@@ -287,9 +287,12 @@ def test_amount_bands_take_their_lower_bound(tables):
 
 
 def test_one_fact_a_contract_and_every_step_balances(tables):
-    counts = one(tables, """select (select count(*) from curated.contracts) as contracts,
+    counts = one(
+        tables,
+        """select (select count(*) from curated.contracts) as contracts,
         (select count(*) from facts.contracts) as facts,
-        (select count(distinct uid) from facts.contracts) as uids""")
+        (select count(distinct uid) from facts.contracts) as uids""",
+    )
     assert counts["contracts"] == counts["facts"] == counts["uids"]
     assert open_balances(tables) == []
 

@@ -165,9 +165,6 @@ def test_rows_put_together_are_counted_as_merged(flat):
     assert open_balances(flat) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rows of a flat form are merged without a finding (ARCHITECTURE §2 rule 2)"
-)
 def test_each_record_made_of_several_rows_has_a_finding(flat):
     several = rows(flat, "select source_pointer from curated.records where row_count > 1")
     said = rows(flat, "select source_pointer from quality.findings where source_file is not null")

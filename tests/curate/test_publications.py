@@ -181,9 +181,7 @@ def test_the_finding_of_lots_points_into_the_file_it_names(tables):
 
 @pytest.mark.parametrize("text", LOT_TEXTS)
 def test_the_lot_number_is_read_from_the_object_where_it_says_one(tables, text):
-    found = one(
-        tables, f"select lot_number from curated.contracts where object = '{text}'"
-    )
+    found = one(tables, f"select lot_number from curated.contracts where object = '{text}'")
     assert found["lot_number"] == LOT_TEXTS[text]
 
 

@@ -161,8 +161,11 @@ def test_every_finding_says_where_what_and_what_to_do(tables):
 
 
 def test_as_of_given_by_the_caller_decides(tmp_path):
-    path = register(tmp_path, "a.json", [contract(dateNotification="2024-03-01"),
-                                         contract(id="2", dateNotification="2024-05-01")])
+    path = register(
+        tmp_path,
+        "a.json",
+        [contract(dateNotification="2024-03-01"), contract(id="2", dateNotification="2024-05-01")],
+    )
     tables = run_files(tmp_path / "t", [path], last="curated/records")
     curate.build(tables, CARDS, "curated/records", Settings(scheme_of((path,)), date(2024, 4, 1)))
     dates = rows(tables, "select notified_date from curated.records order by contract_id")

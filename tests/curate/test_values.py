@@ -65,8 +65,18 @@ def test_odd_years_are_never_repaired(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["2023-02-29", "2024-13-01", "2024-00-10", "32/01/2021", "2024", "20240301", "hier",
-     "2024-03-011", "01/02/21", "INX 2024-03-01"],
+    [
+        "2023-02-29",
+        "2024-13-01",
+        "2024-00-10",
+        "32/01/2021",
+        "2024",
+        "20240301",
+        "hier",
+        "2024-03-011",
+        "01/02/21",
+        "INX 2024-03-01",
+    ],
 )
 def test_what_is_no_date_is_null_with_a_finding(text):
     assert read_date(text) == Read(None, "date_unreadable")
@@ -104,8 +114,15 @@ def test_french_dates_come_back(day, form):
 
 @given(st.text(max_size=40))
 def test_no_text_breaks_a_reader(text):
-    for reader in (read_date, read_decimal, read_integer, read_share, read_boolean,
-                   SOCIAL.read_one, SOCIAL.read_many):
+    for reader in (
+        read_date,
+        read_decimal,
+        read_integer,
+        read_share,
+        read_boolean,
+        SOCIAL.read_one,
+        SOCIAL.read_many,
+    ):
         read = reader(text)
         assert read.value is None or read.problem in {None, "none_with_positive", "code_unreadable"}
     for field in CARDS.fields.values():
@@ -225,15 +242,29 @@ def test_every_shape_of_a_list_is_read_alike(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["Pas de considération sociale", '["Pas de considération sociale"]', "Sans objet",
-     '{"considerationSociale": "Sans objet"}', "['Pas de considération sociale']"],
+    [
+        "Pas de considération sociale",
+        '["Pas de considération sociale"]',
+        "Sans objet",
+        '{"considerationSociale": "Sans objet"}',
+        "['Pas de considération sociale']",
+    ],
 )
 def test_none_is_an_empty_list_and_not_unknown(text):
     assert SOCIAL.read_many(text) == Read(Codes(()))
 
 
-@pytest.mark.parametrize("text", ['["NC"]', '["MQ"]', '{"considerationSociale": ["CDL"]}', "[]",
-                                  '{"considerationSociale": null}', '["MQ", "NC"]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["NC"]',
+        '["MQ"]',
+        '{"considerationSociale": ["CDL"]}',
+        "[]",
+        '{"considerationSociale": null}',
+        '["MQ", "NC"]',
+    ],
+)
 def test_fillers_inside_a_list_are_unknown(text):
     assert SOCIAL.read_many(text) == Read(None)
 
@@ -288,14 +319,21 @@ def test_any_set_of_labels_comes_back_from_any_shape(data):
         for row in CARDS.reference("code_lists")
         if row["field"] == field and row["code"] != "none"
     }
-    chosen = data.draw(st.permutations(sorted(labels)).flatmap(
-        lambda names: st.integers(1, len(names)).map(lambda n: list(names)[:n])))
-    shape = data.draw(st.sampled_from([
-        lambda xs: '{"x": [' + ", ".join(f'"{x}"' for x in xs) + "]}",
-        lambda xs: "[" + ", ".join(f"'{x}'" for x in xs) + "]",
-        lambda xs: ", ".join(xs),
-        lambda xs: ",".join(xs).upper(),
-    ]))
+    chosen = data.draw(
+        st.permutations(sorted(labels)).flatmap(
+            lambda names: st.integers(1, len(names)).map(lambda n: list(names)[:n])
+        )
+    )
+    shape = data.draw(
+        st.sampled_from(
+            [
+                lambda xs: '{"x": [' + ", ".join(f'"{x}"' for x in xs) + "]}",
+                lambda xs: "[" + ", ".join(f"'{x}'" for x in xs) + "]",
+                lambda xs: ", ".join(xs),
+                lambda xs: ",".join(xs).upper(),
+            ]
+        )
+    )
     text = shape(chosen).replace('{"x": ', "").removesuffix("}")
     assert code_list(field).read_many(text) == Read(Codes(tuple(sorted(labels[x] for x in chosen))))
 

@@ -161,7 +161,10 @@ CARDS: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     "unknown key of a method": (("    kind: share", "    knd: share"), ("knd", "kind")),
     "not yaml": (("methods:", "methods: ["), ("YAML",)),
     "unknown axis": (("axis: governance", "axis: gouvernance"), ("axis", "governance")),
-    "unknown fact table": (("direction:", "fact_table: facts.dreams\ndirection:"), ("facts.dreams",)),
+    "unknown fact table": (
+        ("direction:", "fact_table: facts.dreams\ndirection:"),
+        ("facts.dreams",),
+    ),
     "unknown dimension": (("dimensions: [", "dimensions: [colour, "), ("colour",)),
 }
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from spaser.errors import InputError
@@ -34,6 +34,13 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
 """.encode()
 
 SEEDS = {"json": _json(), "xml": XML, "csv": CSV.encode(), "gzip": gzip.compress(_json())}
+
+HOSTILE: dict[str, bytes] = {
+    "text in the place of a comma": b'{"marches": {"marche": [{"id": "1" "objet": "x"}]}}',
+    "nan in an open text": b'{"marches": {"marche": [{"id": NaN, "objet": " }, NaN]}}',
+    "nan beside null": b'{"marches": {"marche": [{"id": nullNaN}]}}',
+}
+"""What this test once found, in its shortest form."""
 
 PIECES = st.sampled_from(
     [b"", b"\0", b"\xff", b"\xe9", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b";", b"\n", b"\r"]
@@ -95,8 +102,13 @@ def test_the_seeds_are_read(form: str) -> None:
     assert judge(SEEDS[form])
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_was_once_a_fault_is_refused(name: str) -> None:
+    assert not judge(HOSTILE[name])
+
+
 @settings(
-    max_examples=max(12, settings().max_examples // 5),
+    max_examples=max(120, settings().max_examples),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -107,7 +119,12 @@ def test_a_mutated_register_is_read_or_refused(
     judge(mutated(SEEDS[form], changes))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=3,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # each example is a whole run: shrinking takes minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(changes=CHANGES)
 def test_the_command_publishes_or_refuses_it(changes: list[tuple[str, int, int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

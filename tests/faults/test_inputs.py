@@ -49,7 +49,10 @@ UNREADABLE: dict[str, tuple[bytes, tuple[str, ...]]] = {
         '{"marches": {"marche": [{"objet": "é'.encode() + b'\xe9"}]}}',
         ("octet 37", "byte 37"),
     ),
-    "truncated utf-16": (REGISTER.decode().encode("utf-16")[:-1], ("indéchiffrable", "undecodable")),
+    "truncated utf-16": (
+        REGISTER.decode().encode("utf-16")[:-1],
+        ("indéchiffrable", "undecodable"),
+    ),
     "html page": (b"<!DOCTYPE html><html><body>504</body></html>", ("HTML", "page")),
     "empty file": (b"", ("vide", "empty")),
     "white space": (b" \r\n\t \n", ("vide", "empty")),
@@ -80,7 +83,10 @@ UNREADABLE: dict[str, tuple[bytes, tuple[str, ...]]] = {
     ),
     "nul bytes": (REGISTER.replace(b"Entretien", b"Entre\0tien"), ("texte", "text")),
     "nul byte at the end": (REGISTER + b" " * 5000 + b"\0", ("illisible", "unreadable")),
-    "half a surrogate": (register(ONE.replace("Entretien", "\\ud800")), ("illisible", "unreadable")),
+    "half a surrogate": (
+        register(ONE.replace("Entretien", "\\ud800")),
+        ("illisible", "unreadable"),
+    ),
     "a number alone": (b"12", ("Aucune source", "No known source")),
     "an empty object": (b"{}", ("Aucune source", "No known source")),
     "a list of no records": (b"[1, null, true]", ("Aucune source", "No known source")),
@@ -190,7 +196,10 @@ def test_a_file_that_may_not_be_read(ground: Ground, monkeypatch: pytest.MonkeyP
 
 
 def test_try_says_the_same_in_english_and_leaves_its_folder(
-    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ground: Ground,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from spaser import cli
 
@@ -214,4 +223,3 @@ def test_try_of_a_file_that_is_not_there(ground: Ground, tmp_path: Path) -> None
     absent = str(tmp_path / "absent.json")
     ground.run("try", absent, "--out", str(tmp_path / "out")).refuses(absent)
     assert not (tmp_path / "out").exists()
-

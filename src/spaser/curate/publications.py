@@ -126,10 +126,15 @@ def _differences() -> str:
 
 
 _PUBLICATIONS = """
+with keys as (
+    select distinct record_kind, buyer_id, contract_id from keyed where contract_id like '%#%'
+)
 select k.record_number, k.record_kind,
     case when k.buyer_id is null or k.contract_id is null then null
         else k.buyer_id || '-' || k.contract_id
-            || case when a.lot_rank > 1 then '#' || a.lot_rank else '' end end as uid,
+            -- Where another contract is already called so, one more sign tells them apart.
+            || case when a.lot_rank > 1 and taken.contract_id is not null then '##' || a.lot_rank
+                when a.lot_rank > 1 then '#' || a.lot_rank else '' end end as uid,
     case when k.buyer_id is null or k.contract_id is null then 'rejected'
         when a.record_number is null or a.is_retained then 'retained'
         else 'merged' end as role,
@@ -140,6 +145,8 @@ select k.record_number, k.record_kind,
     nullif(d.differences, '') as differences
 from keyed k left join assigned a using (record_number)
 left join differences d using (record_number)
+left join keys taken on taken.record_kind = k.record_kind and taken.buyer_id = k.buyer_id
+    and taken.contract_id = k.contract_id || '#' || a.lot_rank
 order by k.record_number
 """
 

@@ -38,6 +38,9 @@ LONGEST_SILENCE = timedelta(days=3 * 366)
 """A date more than three years after the one before it is in the future of the registers: a small
 buyer may notify nothing for a year or two."""
 
+_FLAG = "^ *INX "
+"""What the national consolidation puts before a value that it holds for invalid."""
+
 _PLAIN_AMOUNT = r"-?[0-9]{1,15}(\.[0-9]{1,2})?"
 
 
@@ -249,7 +252,7 @@ def _typed_column(field: RegisterField) -> str:
     name = field.field
     if field.kind in {"text", "json"}:
         filler = "('', 'nc', 'mq', 'mq nc', 'cdl', 'null', 'none', 'nan')"
-        cleaned = f"trim(r.{name})"
+        cleaned = f"trim(regexp_replace(r.{name}, '{_FLAG}', ''))"
         return f"case when lower({cleaned}) not in {filler} then {cleaned} end as {name}"
     if field.kind == "amount":
         plain = f"regexp_full_match(r.{name}, '{_PLAIN_AMOUNT}')"
@@ -288,10 +291,19 @@ def _write_findings(
             from all_records r join read_problems p on p.field = '{field}' and r.{field} = p.raw"""
         for (field,) in known
     ]
-    query = " union all ".join(selects) if selects else EMPTY_FINDINGS
-    write_findings(connection, catalogue, tables, "records", query)
+    selects += [
+        _FINDING.format(rule="flagged_invalid", field=f"'{field.field}'", value=field.field)
+        + f" where regexp_matches({field.field}, '{_FLAG}')"
+        for field in catalogue.fields.values()
+        if field.kind == "text"
+    ]
+    selects.append(
+        _FINDING.format(rule="rows_put_together", field="null", value="row_count::varchar")
+        + " where row_count > 1"
+    )
+    write_findings(connection, catalogue, tables, "records", " union all ".join(selects))
 
 
-EMPTY_FINDINGS = """select null::varchar as rule, null::varchar as source_file,
-    null::varchar as source_pointer, null::varchar as table_name, null::varchar as key,
-    null::varchar as field, null::varchar as value, null::varchar as detail where false"""
+_FINDING = """select '{rule}' as rule, source_file, source_pointer,
+    'curated.records' as table_name, concat_ws('-', buyer_id, contract_id) as key,
+    {field} as field, {value} as value, null as detail from all_records"""

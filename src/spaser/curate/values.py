@@ -24,6 +24,8 @@ LAST_PLAUSIBLE_YEAR = 2100
 LARGEST_AMOUNT = Decimal(10) ** 16
 """What DECIMAL(18,2) cannot hold."""
 
+_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d|[+-]\d{2}:?\d{2}$|Z$)")
+_FRENCH_DATE = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
 _FILLERS = {"", "nc", "mq", "cdl", "mq nc", "null", "none", "nan", "n d", "na", "n a"}
 _STRUCTURE_WORDS = {
     "considerationsociale",
@@ -73,15 +75,15 @@ def read_date(text: str) -> Read[date]:
 
     A year outside 1990–2100 is `date_implausible`: such years (`0218`, `5021`) are never repaired.
     """
-    if is_filler(text):
-        return Read(None, "date_unreadable" if _quotes_invalid_value(text) else None)
     stripped = text.strip()
-    iso = re.match(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d|[+-]\d{2}:?\d{2}$|Z$)", stripped)
-    french = re.fullmatch(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", stripped)
+    iso = _ISO_DATE.match(stripped)
+    french = None if iso else _FRENCH_DATE.fullmatch(stripped)
     if iso:
         year, month, day = (int(part) for part in iso.groups())
     elif french:
         day, month, year = (int(part) for part in french.groups())
+    elif is_filler(text):
+        return Read(None, "date_unreadable" if _quotes_invalid_value(text) else None)
     else:
         return Read(None, "date_unreadable")
     try:

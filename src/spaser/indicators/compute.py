@@ -60,6 +60,8 @@ def compute(
         for _, card in sorted(catalogue.indicators.items())
         if chosen is None or card.axis in chosen
     ]
+    if not cards:
+        return 0
     part = f"year={year}"
     with session() as connection:
         engine = prepare(connection, tables)

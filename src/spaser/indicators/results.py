@@ -129,7 +129,8 @@ def _additive_select(compiled: Compiled) -> str:
             else cast(t + u + mt + mu as decimal(38,6)) end as high
     from (select * exclude (figure), unnest(figure) from (
         select scope, buyer_id, dimension, member, unnest([{figures}]) as figure from cells))
-    where dimension = '{ALL}' or t + f + u + mt + mf + mu + excluded > 0"""
+    where list_contains(dimensions, dimension)
+        and (dimension = '{ALL}' or t + f + u + mt + mf + mu + excluded > 0)"""
 
 
 def _figure(measured: Measured, unit: str) -> str:
@@ -144,12 +145,14 @@ def _figure(measured: Measured, unit: str) -> str:
         f"{{code: {literal(card.id)}, method: {literal(measured.method.name)}, "
         f"method_version: {card.method_version}, axis: {literal(card.axis)}, "
         f"measure: {literal(measured.measure)}, unit: {literal(unit)}, "
+        f"dimensions: [{', '.join(literal(name) for name in (ALL, *card.dimensions))}], "
         f"shape: {literal(shape)}, {counters}, excluded: {excluded}}}"
     )
 
 
 def _median_select(median: Measured) -> str:
     unit = median.units[0]
+    dimensions = ", ".join(literal(name) for name in median.card.dimensions) or "null"
     # Typed like the additive rows: a union of two scales would take the cents from all of them.
     return f"""{_head(median, unit)}, 0 as excluded, null as numerator,
         cast(known as decimal(38,2)) as denominator, cast(unknown as decimal(38,2)) as unknown,
@@ -163,5 +166,5 @@ def _median_select(median: Measured) -> str:
             and m.buyer_id = g.buyer_id and m.dimension = '{ALL}'
         union all
         select scope, buyer_id, dimension, member, known, unknown, low_middle, high_middle
-        from median_{median.name} where dimension <> '{ALL}'
+        from median_{median.name} where dimension in ({dimensions})
     )"""

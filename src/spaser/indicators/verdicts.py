@@ -208,7 +208,12 @@ def _key(target: Target) -> list[str]:
 
 
 def _interval(row: dict[str, Any] | None) -> Interval:
-    return UNKNOWN if row is None else Interval(row["value"], row["low"], row["high"])
+    """The interval of a figure; a median has none, but is exact when nothing is unknown."""
+    if row is None:
+        return UNKNOWN
+    if row["low"] is None and row["unknown"] == 0:
+        return Interval(row["value"], row["value"], row["value"])
+    return Interval(row["value"], row["low"], row["high"])
 
 
 def _to_qualify(

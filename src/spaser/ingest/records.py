@@ -32,10 +32,13 @@ RECORD_LISTS: dict[str, str | None] = {
 SAMPLE = 1000
 """How many records of each list are looked at to recognise the form."""
 
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 16 << 20
 """Size of a block handed to the engine: large enough for its vectors, small enough for memory."""
 
 BATCH_ROWS = 50_000
+
+RECORD_BYTES = 4 << 20
+"""The largest record read: real ones have some kilobytes, and the engine holds several at once."""
 
 SCHEMA = pa.schema(
     [
@@ -87,13 +90,17 @@ class Records:
     def _objects(self) -> Iterator[_Item]:
         for position, (text, pointer, kind) in enumerate(self.entries):
             self.read += 1
-            if text.startswith(b"{"):
-                yield position, text, pointer, kind
+            if not text.startswith(b"{"):
+                self._set_aside("record_not_object", text, pointer)
+            elif len(text) > RECORD_BYTES:
+                self._set_aside("record_too_large", text, pointer)
             else:
-                shown = text[:80].decode("utf-8", "replace")
-                self.rejected.append(
-                    Finding("record_not_object", source_pointer=pointer, value=shown)
-                )
+                yield position, text, pointer, kind
+
+    def _set_aside(self, rule: str, text: bytes, pointer: str) -> None:
+        shown = text[:80].decode("utf-8", "replace")
+        finding = Finding(rule, source_pointer=pointer, value=shown, detail=str(len(text)))
+        self.rejected.append(finding)
 
 
 def _batch(block: Sequence[_Item]) -> pa.RecordBatch:
@@ -124,7 +131,7 @@ def json_records(path: Path, work: Path) -> Records:
         copy = work / "without_nan"
         with copy.open("wb") as out:
             out.writelines(repaired)
-        records = _json_records(copy)
+        records = _json_records(copy, repaired=True)
         records.leftovers.append(Finding("input_not_a_number", value=str(count())))
         return records
 
@@ -134,6 +141,12 @@ class _NotANumber(Exception):
 
 
 _NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?(?:NaN|Infinity)', re.DOTALL)
+
+
+def _is_not_a_number(content: Any, offset: int) -> bool:
+    """Whether a NaN or an Infinity, and no text in quotes, stands there."""
+    found = _NAN.match(content, offset)
+    return found is not None and not found.group().startswith(b'"')
 
 
 def without_nan(content: Any) -> tuple[Iterator[bytes], Callable[[], int]]:
@@ -154,7 +167,7 @@ def without_nan(content: Any) -> tuple[Iterator[bytes], Callable[[], int]]:
     return pieces(), lambda: found
 
 
-def _json_records(path: Path) -> Records:
+def _json_records(path: Path, *, repaired: bool = False) -> Records:
     content = mapped(path)
     try:
         lists = _lists(content)
@@ -164,7 +177,7 @@ def _json_records(path: Path) -> Records:
     except msgspec.DecodeError as error:
         if _is_object_per_line(path, error):
             return _line_records(path)
-        if _NAN.match(content, _offset(str(error), content)):
+        if not repaired and _is_not_a_number(content, _offset(str(error), content)):
             raise _NotANumber from None
         raise malformed(str(error), content) from None
     kept = {name: items for name, items in lists.items() if name in RECORD_LISTS}
@@ -280,7 +293,7 @@ def _lines(path: Path, notes: list[Finding]) -> Iterator[Entry]:
             try:
                 check.decode(text)
             except msgspec.DecodeError as error:
-                if not _NAN.match(text, _offset(str(error), text)):
+                if not _is_not_a_number(text, _offset(str(error), text)):
                     raise _malformed_line(str(error), number) from None
                 text, count = _repaired(text)
                 repairs += count
