@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -198,11 +199,24 @@ def _glob(pattern: Path) -> list[Path]:
 
 
 def _files_of(path: Path) -> set[Path]:
-    candidates = path.rglob("*") if path.is_dir() else [path]
+    candidates = _entries(path) if path.is_dir() else [path]
     shown = {file for file in candidates if not _is_hidden(file, path.parent)}
     for file in sorted(shown):
         _refuse_no_file(file)
     return {file for file in shown if file.is_file() and not _is_note(file)}
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """What lies in a folder that is no folder itself; linked folders are opened, each once."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(place, file) for file in files)
 
 
 def _refuse_no_file(file: Path) -> None:

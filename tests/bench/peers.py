@@ -21,6 +21,8 @@ Figures = dict[str, list[str]]
 def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
     """Ingest → indicators: the functions the assets call, every card, every year, no evidence."""
     del ndjson
+    import pandas as _  # DuckDB imports it when Arrow is handed over, and so does any run
+
     from spaser import curate, indicators, ingest
     from spaser.cards import catalogue
     from spaser.project import definitions_root

@@ -43,9 +43,26 @@ HOSTILE: dict[str, bytes] = {
 """What this test once found, in its shortest form."""
 
 PIECES = st.sampled_from(
-    [b"", b"\0", b"\xff", b"\xe9", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b";", b"\n", b"\r"]
-    + [b"NaN", b"null", b"-1", b"9" * 40, b"1e999", b"<", b"&", b"\xef\xbb\xbf", b"\\ud800", b"''"]
-    + [b"0000-00-00", b"2024-02-30", b"{}", b"[[]]", b'{"a": {}}', "é".encode()]
+    [
+        *(
+            b"",
+            b"\0",
+            b"\xff",
+            b"\xe9",
+            b'"',
+            b"\\",
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b";",
+            b"\n",
+            b"\r",
+        ),
+        *(b"NaN", b"null", b"-1", b"9" * 40, b"1e999", b"<", b"&", b"\xef\xbb\xbf", b"\\ud800"),
+        *(b"0000-00-00", b"2024-02-30", b"{}", b"[[]]", b'{"a": {}}', "é".encode(), b"''"),
+    ]
 )
 PLACES = st.integers(0, 4000)
 CHANGES = st.lists(
@@ -85,16 +102,19 @@ def judge(content: bytes) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "registre.dat"
         file.write_bytes(content)
+        refusal: InputError | None = None
         try:
             tables = run_files(Path(folder) / "built", [file])
         except InputError as error:
-            assert "registre.dat" in error.fr
-            assert "registre.dat" in error.en
-            assert error.fr != error.en
-            assert not WORKING_PLACES.search(error.fr + error.en), error
-            return False
-        assert open_balances(tables) == []
-        return True
+            refusal = error
+        if refusal is None:
+            assert open_balances(tables) == []
+            return True
+        assert "registre.dat" in refusal.fr
+        assert "registre.dat" in refusal.en
+        assert refusal.fr != refusal.en
+        assert not WORKING_PLACES.search(refusal.fr + refusal.en), refusal
+        return False
 
 
 @pytest.mark.parametrize("form", SEEDS)

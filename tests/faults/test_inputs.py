@@ -22,11 +22,12 @@ DEEP = 100_000
 
 def register(record: str) -> bytes:
     """A register of one record."""
-    return ('{"marches": {"marche": [%s]}}' % record).encode()
+    return ('{"marches": {"marche": [' + record + "]}}").encode()
 
 
 def xml(doctype: str, inside: str = "") -> bytes:
-    return f'<?xml version="1.0"?>{doctype}<marches><marche><id>{inside}</id></marche></marches>'.encode()
+    body = f"<marches><marche><id>{inside}</id></marche></marches>"
+    return f'<?xml version="1.0"?>{doctype}{body}'.encode()
 
 
 def laughs() -> bytes:
@@ -109,7 +110,7 @@ def test_an_unreadable_register_is_one_message(ground: Ground, name: str) -> Non
 def test_a_damaged_register_beside_good_ones_stops_all_and_every_one_is_named(
     ground: Ground,
 ) -> None:
-    """Half a register would be a wrong figure; a web page beside is a finding, and stops nothing."""
+    """Half a register would be a wrong figure; a web page beside is a finding and stops nothing."""
     ground.put("a.json", REGISTER[:-20])
     ground.put("b.json", gzip.compress(REGISTER)[:-15])
     ground.put("page.json", b"<html></html>")

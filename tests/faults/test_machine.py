@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from spaser.warehouse import open_database
-from tests.defs import small
 from tests.faults.conftest import CSV, WORKING_PLACES, Ground
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -53,7 +52,7 @@ def report_of(published: dict[str, str]) -> dict[str, str]:
 def test_a_killed_run_leaves_the_last_result_or_the_new_one_never_a_mixture(
     tmp_path: Path,
 ) -> None:
-    """SIGKILL at seeded moments, eight runs one upon the litter of the other, then one that ends."""
+    """SIGKILL at seeded moments, eight runs each on the litter of the last, then one that ends."""
     ground = Ground(tmp_path)
     code, out, err = ended(ground.start("count"))
     assert code == 0, err
@@ -111,7 +110,7 @@ def test_an_interrupted_run_says_so_and_publishes_nothing(ground: Ground) -> Non
 
 
 def test_files_that_may_not_grow(ground: Ground, tmp_path: Path) -> None:
-    """A limit on the size of files stops the writer of the history, of the tables, of the report."""
+    """A limit on the size of files stops the writer of the history, the tables, the report."""
     out = tmp_path / "trial"
     trial = ("try", str(ground.inputs / "decp.json"), "--out", str(out))
     for limit, arguments in ((60_000, ()), (2_000, trial), (1_000_000, trial)):
@@ -150,7 +149,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         before = ground.published()
         for free in (20_000, 3_000_000):
             fill(folder, free)
-            code, out, err = ended(ground.start("count"))
+            code, _, err = ended(ground.start("count"))
             assert code == 2, (free, err)
             assert "disque" in err, (free, err)
             assert "Traceback" not in err

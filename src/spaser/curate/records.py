@@ -38,7 +38,7 @@ LONGEST_SILENCE = timedelta(days=3 * 366)
 """A date more than three years after the one before it is in the future of the registers: a small
 buyer may notify nothing for a year or two."""
 
-_FLAG = "^ *INX "
+_FLAG = "INX "
 """What the national consolidation puts before a value that it holds for invalid."""
 
 _PLAIN_AMOUNT = r"-?[0-9]{1,15}(\.[0-9]{1,2})?"
@@ -252,7 +252,8 @@ def _typed_column(field: RegisterField) -> str:
     name = field.field
     if field.kind in {"text", "json"}:
         filler = "('', 'nc', 'mq', 'mq nc', 'cdl', 'null', 'none', 'nan')"
-        cleaned = f"trim(regexp_replace(r.{name}, '{_FLAG}', ''))"
+        unflagged = f"case when starts_with(r.{name}, '{_FLAG}') then r.{name}[{len(_FLAG) + 1}:]"
+        cleaned = f"trim({unflagged} else r.{name} end)"
         return f"case when lower({cleaned}) not in {filler} then {cleaned} end as {name}"
     if field.kind == "amount":
         plain = f"regexp_full_match(r.{name}, '{_PLAIN_AMOUNT}')"
@@ -292,16 +293,23 @@ def _write_findings(
         for (field,) in known
     ]
     selects += [
-        _FINDING.format(rule="flagged_invalid", field=f"'{field.field}'", value=field.field)
-        + f" where regexp_matches({field.field}, '{_FLAG}')"
-        for field in catalogue.fields.values()
-        if field.kind == "text"
+        _FINDING.format(rule="flagged_invalid", field=f"'{name}'", value=name)
+        + f" where starts_with({name}, '{_FLAG}')"
+        for name in _flagged_fields(connection, catalogue)
     ]
     selects.append(
         _FINDING.format(rule="rows_put_together", field="null", value="row_count::varchar")
         + " where row_count > 1"
     )
     write_findings(connection, catalogue, tables, "records", " union all ".join(selects))
+
+
+def _flagged_fields(connection: Connection, catalogue: Catalogue) -> list[str]:
+    """The text fields of which some value is flagged: one look at all of them."""
+    names = [field.field for field in catalogue.fields.values() if field.kind == "text"]
+    tests = ", ".join(f"bool_or(starts_with({name}, '{_FLAG}'))" for name in names)
+    [found] = connection.execute(f"select {tests} from all_records").fetchall()
+    return [name for name, flagged in zip(names, found, strict=True) if flagged]
 
 
 _FINDING = """select '{rule}' as rule, source_file, source_pointer,

@@ -18,6 +18,7 @@ from spaser.indicators import predicates
 SCOPES = ("all", "floor", "all_no_maxima", "floor_no_maxima")
 STATES = ("t", "f", "u")
 ALL = "*"
+COUNT = "count"
 UNKNOWN_MEMBER = "unknown"
 
 
@@ -38,7 +39,22 @@ class Measured:
     true_weight: str
     false_weight: str
     unknown_weight: str
-    can_exclude: bool
+    weight: str | None
+
+    @property
+    def can_exclude(self) -> bool:
+        """Whether a unit may have no usable weight: in value, not in number."""
+        return self.weight is not None
+
+    @property
+    def has_own_unknown(self) -> bool:
+        """Whether unknown units are summed apart; else they are what true and false leave."""
+        return self.method.kind == "ratio"
+
+    @property
+    def whole(self) -> str:
+        """The counter of the weight of all units of the population (see `Compiled.wholes`)."""
+        return f"whole_{self.weight or COUNT}_{self.population}"
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -51,6 +67,7 @@ class Compiled:
     """The cards of one fact table, ready to run."""
 
     fact: TableCard
+    weights: dict[str, str]
     measured: tuple[Measured, ...]
     medians: tuple[Measured, ...]
     dimensions: tuple[str, ...]
@@ -68,6 +85,7 @@ def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
     medians: list[Measured] = []
     populations: dict[str, str] = {}
     mets: dict[str, str] = {}
+    weights: dict[str, str] = {}
     dimensions: dict[str, None] = {}
     for card in sorted(cards, key=lambda card: card.id):
         dimensions |= dict.fromkeys(card.dimensions)
@@ -90,11 +108,19 @@ def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
                         true,
                         false,
                         unknown,
-                        can_exclude=measure == "value",
+                        weight=weights.setdefault(true, f"weight_{len(weights)}")
+                        if measure == "value"
+                        else None,
                     )
                 )
     return Compiled(
-        fact, tuple(additive), tuple(medians), tuple(dimensions), tuple(populations), tuple(mets)
+        fact,
+        {name: weight for weight, name in weights.items()},
+        tuple(additive),
+        tuple(medians),
+        tuple(dimensions),
+        tuple(populations),
+        tuple(mets),
     )
 
 
@@ -175,29 +201,48 @@ from states f cross join states m where f.state <> 'f' and m.state <> 't'
 _STATES_SQL = "select 't' as state union all select 'f' union all select 'u'"
 
 
-def counter_names(measured: Measured) -> list[str]:
-    """The columns of a measure in the scan.
+def counter_names(compiled: Compiled) -> list[str]:
+    """The counters of the scan.
 
-    `_t`, `_f`, `_u` of members, `_mt`, `_mf`, `_mu` of units that may be members, `_x` of
-    excluded units.
+    Of each measure `_t`, `_f` for members and `_mt`, `_mf` for units that may be members, `_u`
+    and `_mu` where unknown units are summed apart. Of each population the `whole_…` of members
+    and the `maybe_…` of units that may be members, in number and in value, and `excluded_…`.
     """
-    names = [f"{measured.name}_{state}" for state in (*STATES, "mt", "mf", "mu")]
-    return [*names, f"{measured.name}_x"] if measured.can_exclude else names
+    names = [
+        f"{measured.name}_{prefix}{state}"
+        for measured in compiled.measured
+        for state in _own_states(measured)
+        for prefix in ("", "m")
+    ]
+    for population in _populations(compiled):
+        for weight in (COUNT, *compiled.weights):
+            names += [f"whole_{weight}_{population}", f"maybe_{weight}_{population}"]
+        names += [f"excluded_{weight}_{population}" for weight in compiled.weights]
+    return names
+
+
+def _populations(compiled: Compiled) -> list[str]:
+    return [f"population_{n}" for n in range(len(compiled.populations))]
+
+
+def _own_states(measured: Measured) -> tuple[str, ...]:
+    return STATES if measured.has_own_unknown else ("t", "f")
 
 
 def _finest_counters(measured: Measured) -> list[str]:
     """Sums of weight by met state, inside the finest group."""
-    met, name = measured.met, measured.name
-    weights = (measured.true_weight, measured.false_weight, measured.unknown_weight)
+    weights = {
+        "t": measured.true_weight,
+        "f": measured.false_weight,
+        "u": measured.unknown_weight,
+    }
     # A mean or a ratio knows both its parts of a unit, or neither.
-    states = ("t", "t", "u") if measured.method.kind in {"mean", "ratio"} else STATES
-    counters = [
-        _sum_where(f"{met} = '{state}'", weight) + f" as {name}_{counter}"
-        for counter, state, weight in zip(STATES, states, weights, strict=True)
+    both = measured.method.kind in {"mean", "ratio"}
+    return [
+        _sum_where(f"{measured.met} = '{'t' if both and state == 'f' else state}'", weights[state])
+        + f" as {measured.name}_{state}"
+        for state in _own_states(measured)
     ]
-    if measured.can_exclude:
-        counters.append(_sum_where(f"{measured.true_weight} is null", "1") + f" as {name}_x")
-    return counters
 
 
 def _sum_where(condition: str, weight: str) -> str:
@@ -206,30 +251,50 @@ def _sum_where(condition: str, weight: str) -> str:
     return f"sum(case when {condition} then {weight} else 0 end)"
 
 
-def _summed(measured: Measured) -> list[str]:
+def _finest_wholes(compiled: Compiled) -> list[str]:
+    """What all units of a finest group weigh, and how many have no usable weight."""
+    counters = [f"count(*) as whole_{COUNT}"]
+    for name, weight in compiled.weights.items():
+        counters.append(f"sum({weight}) as whole_{name}")
+        counters.append(f"count(case when {weight} is null then 1 end) as excluded_{name}")
+    return counters
+
+
+def _summed(compiled: Compiled) -> list[str]:
     """The roll-up of the finest counters."""
-    columns = [f"{measured.name}_{state}" for state in STATES]
-    if measured.can_exclude:
-        columns.append(f"{measured.name}_x")
+    columns = [f"{m.name}_{state}" for m in compiled.measured for state in _own_states(m)]
+    columns.append(f"whole_{COUNT}")
+    columns += [f"{what}_{name}" for name in compiled.weights for what in ("whole", "excluded")]
     return [f"sum({column}) as {column}" for column in columns]
 
 
-def _scoped_counters(measured: Measured) -> list[str]:
-    """Members' counters (`n1_t`) and those of units that may be members (`n1_mt`)."""
-    certain = f"membership = 't' and {measured.population} = 't'"
-    possible = f"{measured.population} <> 'f' and (membership = 'u' or {measured.population} = 'u')"
+def _scoped_counters(compiled: Compiled) -> list[str]:
+    """Members' counters and those of units that may be members."""
     counters: list[str] = []
-    for state in STATES:
-        column = f"{measured.name}_{state}"
-        counters.append(f"sum(case when {certain} then {column} else 0 end) as {column}")
-        counters.append(
-            f"sum(case when {possible} then {column} else 0 end) as {measured.name}_m{state}"
-        )
-    if measured.can_exclude:
-        column = f"{measured.name}_x"
-        kept = f"{measured.population} <> 'f'"
-        counters.append(f"sum(case when {kept} then {column} else 0 end) as {column}")
+    for measured in compiled.measured:
+        for state in _own_states(measured):
+            column, maybe = f"{measured.name}_{state}", f"{measured.name}_m{state}"
+            counters += _split(column, measured.population, column, maybe)
+    for population in _populations(compiled):
+        for weight in (COUNT, *compiled.weights):
+            whole, maybe = f"whole_{weight}", f"maybe_{weight}_{population}"
+            counters += _split(whole, population, f"{whole}_{population}", maybe)
+        counters += [
+            f"sum(case when {population} <> 'f' then excluded_{weight} else 0 end)"
+            f" as excluded_{weight}_{population}"
+            for weight in compiled.weights
+        ]
     return counters
+
+
+def _split(column: str, population: str, certain_name: str, maybe_name: str) -> list[str]:
+    """A rolled counter as the sum of members and the sum of units that may be members."""
+    certain = f"membership = 't' and {population} = 't'"
+    possible = f"{population} <> 'f' and (membership = 'u' or {population} = 'u')"
+    return [
+        f"sum(case when {certain} then {column} else 0 end) as {certain_name}",
+        f"sum(case when {possible} then {column} else 0 end) as {maybe_name}",
+    ]
 
 
 def _grouping_sets(compiled: Compiled, buyer_dimensions: bool) -> list[tuple[str, ...]]:
@@ -247,8 +312,9 @@ def scan_sql(compiled: Compiled, year: int, buyer_dimensions: bool) -> str:
     states += [f"population_{n}" for n in range(len(compiled.populations))]
     keys = ["buyer_id", *compiled.dimensions, *states]
     finest = [counter for m in compiled.measured for counter in _finest_counters(m)]
-    summed = [counter for m in compiled.measured for counter in _summed(m)]
-    scoped = [counter for m in compiled.measured for counter in _scoped_counters(m)]
+    finest += _finest_wholes(compiled)
+    summed = _summed(compiled)
+    scoped = _scoped_counters(compiled)
     sets = ",\n    ".join(
         f"({', '.join([*states, *names])})" for names in _grouping_sets(compiled, buyer_dimensions)
     )

@@ -95,8 +95,7 @@ def _head(measured: Measured, unit: str) -> str:
 
 def _cells_sql(compiled: Compiled) -> str:
     """Every cell of the year, empty ones of the grid included, with all its counters."""
-    names = [name for m in compiled.measured for name in counter_names(m)]
-    filled = ", ".join(f"coalesce({name}, 0) as {name}" for name in names)
+    filled = ", ".join(f"coalesce({name}, 0) as {name}" for name in counter_names(compiled))
     return f"""create or replace temp table cells as
         select g.scope, g.buyer_id, '{ALL}' as dimension, '{ALL}' as member, {filled}
         from grid g left join scan_rows s
@@ -133,14 +132,32 @@ def _additive_select(compiled: Compiled) -> str:
         and (dimension = '{ALL}' or t + f + u + mt + mf + mu + excluded > 0)"""
 
 
+def _counters(measured: Measured) -> dict[str, str]:
+    """The six counters of a measure; unknown is what true and false leave of the whole."""
+    name = measured.name
+    counters = {state: f"{name}_{state}" for state in ("t", "f", "mt", "mf")}
+    if measured.has_own_unknown:
+        return counters | {"u": f"{name}_u", "mu": f"{name}_mu"}
+    whole = measured.whole
+    maybe = whole.replace("whole_", "maybe_")
+    if measured.method.kind == "mean":  # its true part weighs offers, its false part counts units
+        return counters | {"u": f"{whole} - {name}_f", "mu": f"{maybe} - {name}_mf"}
+    return counters | {
+        "u": f"{whole} - {name}_t - {name}_f",
+        "mu": f"{maybe} - {name}_mt - {name}_mf",
+    }
+
+
 def _figure(measured: Measured, unit: str) -> str:
     card = measured.card
     shape = "mean" if measured.method.kind == "mean" else "share" if unit == "share" else "amount"
     counters = ", ".join(
-        f"{counter}: cast({measured.name}_{counter} as decimal(38,2))"
-        for counter in ("t", "f", "u", "mt", "mf", "mu")
+        f"{name}: cast({expression} as decimal(38,2))"
+        for name, expression in _counters(measured).items()
     )
-    excluded = f"cast({measured.name}_x as bigint)" if measured.can_exclude else "0::bigint"
+    excluded = "0::bigint"
+    if measured.can_exclude:
+        excluded = f"cast(excluded_{measured.weight}_{measured.population} as bigint)"
     return (
         f"{{code: {literal(card.id)}, method: {literal(measured.method.name)}, "
         f"method_version: {card.method_version}, axis: {literal(card.axis)}, "
