@@ -232,6 +232,13 @@ ModelType = TypeVar("ModelType", bound=Model)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader, in C where PyYAML was built with it: ten times faster."""
 
+_OPENERS = 2000
+"""Marks that may open a level (`[`, `{`, `- `, `? `) in a file given to the C loader.
+
+It descends without a guard: a hundred thousand brackets end the process, where the one in Python
+raises RecursionError. Cards have some hundreds.
+"""
+
 
 def load_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping.
@@ -240,7 +247,9 @@ def load_yaml(path: Path) -> dict[str, Any]:
         InputError: the file is absent, is no YAML or holds no mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        text = path.read_text(encoding="utf-8")
+        deep = sum(map(text.count, ("[", "{", "- ", "? "))) > _OPENERS
+        content = yaml.load(text, Loader=yaml.SafeLoader if deep else _LOADER)
     except FileNotFoundError:
         raise InputError(
             f"Fichier introuvable : {path}. Vérifiez le nom ou créez-le.",

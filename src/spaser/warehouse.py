@@ -29,6 +29,9 @@ MEMORY_LIMIT = "400MB"
 THREADS = min(4, os.cpu_count() or 1)
 """Each thread needs its share of the memory: more threads under the same limit would fail."""
 
+ROW_GROUP = 16_384
+"""Rows of a Parquet row group: what one thread reads, so a table of any size occupies them all."""
+
 Connection = duckdb.DuckDBPyConnection
 EngineError = duckdb.Error
 
@@ -91,7 +94,8 @@ class Tables:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_suffix(".parquet.tmp")
         counted = connection.execute(
-            f"copy ({query}) to {_literal(beside.as_posix())} (format parquet, compression zstd)"
+            f"copy ({query}) to {_literal(beside.as_posix())} "
+            f"(format parquet, compression zstd, row_group_size {ROW_GROUP})"
         ).fetchall()
         beside.replace(target)
         return int(counted[0][0])

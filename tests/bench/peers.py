@@ -21,7 +21,7 @@ Figures = dict[str, list[str]]
 def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
     """Ingest → indicators: the functions the assets call, every card, every year, no evidence."""
     del ndjson
-    import pandas as _  # DuckDB imports it when Arrow is handed over, and so does any run
+    import pandas  # noqa: F401 (DuckDB imports it when Arrow is handed over, as any run does)
 
     from spaser import curate, indicators, ingest
     from spaser.cards import catalogue
@@ -49,8 +49,8 @@ def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
             ingest.stage([register], tables, cards, register.parent)
             for key in order:
                 curate.build(tables, cards, key, settings)
-            for year in indicators.years_found(tables):
-                indicators.compute(tables, cards, scheme, year, with_evidence=False)
+            years = indicators.years_found(tables)
+            indicators.compute(tables, cards, scheme, years, with_evidence=False)
         with session() as connection:
             tables.attach(connection, ["indicators.results"])
             rows = connection.execute(

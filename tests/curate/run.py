@@ -68,8 +68,7 @@ def run_files(
 def run_indicators(tables: Tables, scheme: Scheme, *, with_evidence: bool = True) -> None:
     """Results, evidence and verdicts of every year."""
     years = indicators.years_found(tables)
-    for year in years:
-        indicators.compute(tables, CARDS, scheme, year, with_evidence=with_evidence)
+    indicators.compute(tables, CARDS, scheme, years, with_evidence=with_evidence)
     for year in years:
         indicators.judge(tables, CARDS, scheme, year)
 

@@ -17,10 +17,12 @@ DIMENSIONS = sorted({name for card in CARDS.indicators.values() for name in card
 _WEIGHTS = f"""
 with places as (
     select uid, '*' as dimension, '*' as member from facts.contracts
-    {' '.join(
+    {
+    " ".join(
         f"union all select uid, '{name}', coalesce({name}, 'unknown') from facts.contracts"
         for name in DIMENSIONS
-    )}
+    )
+}
 ), placed as (
     select e.* exclude (buyer_id), unnest(['*', e.buyer_id]) as buyer_id, dimension, member
     from indicators.evidence e join places on uid = unit_id

@@ -61,7 +61,7 @@ def computed(folder: str | Path, units: list[Unit], scheme: Scheme) -> Tables:
     tables = Tables(Path(folder))
     buyers = [BUYER, OTHER_BUYER, EMPTY_BUYER]
     write_facts(tables, units, buyers, named=scheme.buyers != "all")
-    indicators.compute(tables, CARDS, scheme, 2024)
+    indicators.compute(tables, CARDS, scheme, [2024])
     return tables
 
 
@@ -94,9 +94,7 @@ def test_every_row_is_what_the_rules_say(units, named):
     assert wrong == []
 
 
-MEMBER = st.tuples(
-    st.sampled_from([True, True, None]), TRUTH, st.integers(1, 500).map(Decimal)
-)
+MEMBER = st.tuples(st.sampled_from([True, True, None]), TRUTH, st.integers(1, 500).map(Decimal))
 
 
 @given(st.lists(MEMBER, min_size=1, max_size=6))
@@ -176,8 +174,11 @@ def test_g9_union_not_sum_one_unknown(tmp_path):
         unit_of(has_social_consideration=None),
     ]  # fmt: skip
     tables = computed(tmp_path, units, NAMED)
-    (row,) = rows(tables, """from indicators.results where code = 'SOC-01' and unit = 'share'
-        and measure = 'count' and scope = 'all' and buyer_id = '*' and dimension = '*'""")
+    (row,) = rows(
+        tables,
+        """from indicators.results where code = 'SOC-01' and unit = 'share'
+        and measure = 'count' and scope = 'all' and buyer_id = '*' and dimension = '*'""",
+    )
     assert [row[name] for name in FIGURES] == [
         Decimal(2), Decimal(3), Decimal(1), 0,
         Decimal("0.666667"), Decimal("0.5"), Decimal("0.75"),
@@ -192,8 +193,11 @@ def test_a_unit_that_may_be_below_the_floor_may_be_out(tmp_path):
         unit_of(is_reserved=True, at_floor=False),
     ]
     tables = computed(tmp_path, units, NAMED)
-    (row,) = rows(tables, """from indicators.results where code = 'SOC-05' and unit = 'share'
-        and measure = 'count' and scope = 'floor' and buyer_id = '*' and dimension = '*'""")
+    (row,) = rows(
+        tables,
+        """from indicators.results where code = 'SOC-05' and unit = 'share'
+        and measure = 'count' and scope = 'floor' and buyer_id = '*' and dimension = '*'""",
+    )
     low, high = (Decimal(1) / 3).quantize(SIX), Decimal("0.5")
     assert (row["value"], row["low"], row["high"]) == (Decimal("0.5"), low, high)
     assert (row["denominator"], row["unknown"]) == (2, 1)
@@ -210,9 +214,12 @@ def test_shares_are_divided_half_up_at_six_decimals(tmp_path, part, whole, expec
         unit_of(amount_usable_eur=Decimal(whole - part), is_reserved=False),
     ]
     tables = computed(tmp_path, units, EVERY)
-    (row,) = rows(tables, """select value from indicators.results where code = 'SOC-05'
+    (row,) = rows(
+        tables,
+        """select value from indicators.results where code = 'SOC-05'
         and unit = 'share' and measure = 'value' and scope = 'all' and buyer_id = '*'
-        and dimension = '*'""")
+        and dimension = '*'""",
+    )
     assert row["value"] == Decimal(expected)
 
 
@@ -220,6 +227,6 @@ def test_one_axis_alone_leaves_the_others_as_they_were(tmp_path):
     tables = computed(tmp_path, [unit_of(is_reserved=True)], NAMED)
     before = rows(tables, "from indicators.results order by all")
     evidence = rows(tables, "from indicators.evidence order by all")
-    indicators.compute(tables, CARDS, NAMED, 2024, axes=["social"])
+    indicators.compute(tables, CARDS, NAMED, [2024], axes=["social"])
     assert rows(tables, "from indicators.results order by all") == before
     assert rows(tables, "from indicators.evidence order by all") == evidence

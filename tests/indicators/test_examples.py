@@ -21,7 +21,7 @@ YEAR = 2024
 def results(card: IndicatorCard, folder: Any) -> list[dict[str, Any]]:
     tables = Tables(folder)
     write_facts(tables, card.example.rows, [BUYER], named=False)
-    indicators.compute(tables, CARDS, scheme_for_files(()), YEAR)
+    indicators.compute(tables, CARDS, scheme_for_files(()), [YEAR])
     return rows(
         tables,
         f"""from indicators.results where code = '{card.id}' and dimension = '*'

@@ -127,8 +127,7 @@ def judged(folder: Path, units: list[dict[str, Any]], *targets: Target) -> dict[
     tables, scheme = Tables(folder), scheme_with(*targets)
     write_facts(tables, units, [BUYER, OTHER_BUYER], named=True)
     years = sorted({unit["year"] for unit in units})
-    for year in years:
-        indicators.compute(tables, CARDS, scheme, year)
+    indicators.compute(tables, CARDS, scheme, years)
     indicators.judge(tables, CARDS, scheme, years[-1])
     found = rows(tables, f"from indicators.verdicts where year = {years[-1]}")
     assert len(found) == len(targets)

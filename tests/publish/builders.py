@@ -259,8 +259,7 @@ def build(root: Path, rows: list[dict[str, Any]] | None = None, scheme: Scheme =
     )
     _quality(tables, cards, scheme, rows)
     years = sorted({row["year"] for row in rows if row["year"] is not None})
-    for year in years:
-        indicators.compute(tables, cards, scheme, year)
+    indicators.compute(tables, cards, scheme, years)
     for year in years:
         indicators.judge(tables, cards, scheme, year)
     return tables

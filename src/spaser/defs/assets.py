@@ -172,9 +172,12 @@ def _axes(
         chosen = {key.to_user_string() for key in context.selected_asset_keys}
         picked = [key.split("/")[1] for key in axes if key in chosen]
         found = years_found(run.tables)
-        for year in map(int, context.partition_keys):
-            if run.scheme.period is not None or year in found:
-                compute(run.tables, run.cards, run.scheme, year, axes=picked or None)
+        years = [
+            year
+            for year in map(int, context.partition_keys)
+            if run.scheme.period is not None or year in found
+        ]
+        compute(run.tables, run.cards, run.scheme, years, axes=picked or None)
         for key, of_axis in axes.items():
             if key in chosen:
                 yield dg.MaterializeResult(

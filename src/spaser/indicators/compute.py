@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ from spaser.scheme import Scheme
 from spaser.warehouse import Connection, DuckDBEngine, Engine, Tables, literal, session
 
 FACT_TABLE = "facts.contracts"
+YEARS_AT_A_TIME = 2
+"""One year's queries are planned by one thread and hold some 100 MB."""
 
 
 def years_found(tables: Tables) -> list[int]:
@@ -36,18 +39,20 @@ def compute(
     tables: Tables,
     catalogue: Catalogue,
     scheme: Scheme,
-    year: int,
+    years: Sequence[int],
     *,
     axes: Iterable[str] | None = None,
     with_evidence: bool = True,
 ) -> int:
-    """Write the part of a year of `indicators.results` and `indicators.evidence`.
+    """Write the parts of some years of `indicators.results` and `indicators.evidence`.
+
+    Years do not depend on each other: a few are computed at a time, each in its own session.
 
     Args:
         tables: where `facts.contracts` is and the results go.
         catalogue: the cards.
         scheme: whose buyers, floor and name the rows carry.
-        year: year of first notification.
+        years: years of first notification.
         axes: compute only the cards of these axes; the rows of the others are kept as they are.
         with_evidence: also write the units behind every figure.
 
@@ -62,11 +67,26 @@ def compute(
     ]
     if not cards:
         return 0
+    compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
+    with ThreadPoolExecutor(YEARS_AT_A_TIME) as pool:
+        written = pool.map(
+            lambda year: _compute_year(tables, compiled, cards, scheme, year, with_evidence), years
+        )
+        return sum(written)
+
+
+def _compute_year(
+    tables: Tables,
+    compiled: Compiled,
+    cards: Sequence[IndicatorCard],
+    scheme: Scheme,
+    year: int,
+    with_evidence: bool,
+) -> int:
     part = f"year={year}"
     with session() as connection:
         engine = prepare(connection, tables)
         register_buyers(connection, tables)
-        compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
         rows = result_rows(connection, engine, compiled, scheme, year)
         kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
         others = f" union all by name {kept}" if kept else ""
