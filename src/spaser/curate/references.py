@@ -43,15 +43,24 @@ def register(connection: Connection, catalogue: Catalogue, scheme: Scheme) -> No
 
 
 _OBJECTS_OF = """
-create macro objects_of(nested, name) as case when json_valid(nested) then list_filter(
-    list_concat(
-        coalesce(json_extract(nested, '$[*].' || name), []),
-        coalesce(json_extract(nested, '$[*].' || name || '[*]'), []),
-        coalesce(json_extract(nested, '$.' || name || '[*]'), []),
-        [json_extract(nested, '$.' || name)],
-        coalesce(json_extract(nested, '$[*]'), []),
-        coalesce(json_extract(nested, '$[*][*]'), [])
-    ), lambda o: json_type(o) = 'OBJECT' and not json_exists(o, '$.' || name)) end
+create macro wrapped_objects(nested, name) as list_filter(
+    json_extract(nested, '$[*].' || name), lambda o: json_type(o) = 'OBJECT');
+create macro objects_of(nested, name) as case
+    when not json_valid(nested) then null
+    when len(wrapped_objects(nested, name)) = json_array_length(nested)
+        then wrapped_objects(nested, name)
+    else list_filter(
+        list_concat(
+            coalesce(json_extract(nested, '$[*].' || name), []),
+            coalesce(json_extract(nested, '$[*].' || name || '[*]'), []),
+            coalesce(json_extract(nested, '$.' || name || '[*]'), []),
+            [json_extract(nested, '$.' || name)],
+            coalesce(json_extract(nested, '$[*]'), []),
+            coalesce(json_extract(nested, '$[*][*]'), [])
+        ), lambda o: json_type(o) = 'OBJECT' and not json_exists(o, '$.' || name)) end
 """
-"""The objects of a nested part, whatever its shape: `[{"titulaire": {…}}]`, `[{…}]`,
-`{"titulaire": […]}`, lists of lists; broken parts such as `{"titulaire": "id"}` give nothing."""
+"""The objects of a nested part, whatever its shape.
+
+`[{"titulaire": {…}}]` is the official one and takes the short way; `[{…}]`, `{"titulaire": […]}`
+and lists of lists are opened too; broken parts such as `{"titulaire": "id"}` give nothing.
+"""
