@@ -128,7 +128,7 @@ def test_what_was_once_a_fault_is_refused(name: str) -> None:
 
 
 @settings(
-    max_examples=max(120, settings().max_examples),
+    max_examples=max(80, settings().max_examples),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
