@@ -220,8 +220,12 @@ def test_every_rule_of_a_finding_has_a_row_and_every_row_is_used():
     for rule in CARDS.rules:
         assert re.search(rf"\b{rule}\b", everything), f"nothing says {rule}"
     named = set(re.findall(r"'(\w+)' as rule", everything))
-    named |= set(re.findall(r"select '(\w+)', ", "\n".join(
-        path.read_text(encoding="utf-8") for path in ASSETS.glob("*/*.findings.sql"))))
+    named |= set(
+        re.findall(
+            r"select '(\w+)', ",
+            "\n".join(path.read_text(encoding="utf-8") for path in ASSETS.glob("*/*.findings.sql")),
+        )
+    )
     named |= set(re.findall(r"Read\(None, \"(\w+)\"", everything))
     named |= set(re.findall(r"Finding\(\s*\"(\w+)\"", everything))
     assert {"missing_key", "lots_share_id", "date_unreadable"} <= named

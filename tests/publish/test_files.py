@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_previous_report_whole(
 ) -> None:
     (tmp_path / "rapport.html").write_text("avant")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(opendata, "write_evidence", full)

@@ -17,8 +17,9 @@ from typing import Any
 from spaser.publish.context import Context
 from spaser.publish.reading import DIMENSIONS, Line, Role
 
-MAX_LINES = 20_000
-"""Above that many contracts the page would weigh too much: the CSV holds them."""
+MAX_LINES = 5_000
+"""Above that many contracts in the year the page and the workbook would weigh too much: their
+lines are in the CSV of evidence, and `spaser explain` gives those of one figure."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ORDER = ("numerator", "denominator_only", "unknown", "excluded")

@@ -57,13 +57,16 @@ def write_results(source: Source, path: Path) -> None:
     )
 
 
-def write_evidence(source: Source, path: Path) -> None:
+def write_evidence(source: Source, path: Path, *, with_contracts: bool) -> None:
     """`preuves.csv`: the contracts behind each figure of the year.
 
-    One row per code, method, scope, measure and contract: role, weight, reason, then what the
-    register says of the contract.
+    One row per code, method, scope, measure and contract: role, weight, reason, then, unless the
+    year has too many contracts, what the register says of the contract.
     """
-    contract = ("object", "notified_date", "amount_initial_eur", "source_file", "source_pointer")
+    contract: tuple[str, ...] = ()
+    if with_contracts:
+        contract = ("object", "notified_date", "amount_initial_eur")
+        contract += ("source_file", "source_pointer")
     evidence = ("code", "method", "scope", "measure", "year", "unit_id", "role", "weight", "reason")
     columns = [
         *(_column(name, name in EVIDENCE_TEXTS, "e.") for name in evidence),

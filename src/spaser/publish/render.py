@@ -107,10 +107,22 @@ def _build(
             | scheme.buyer_names(),
             member_names(cards, language),
         )
-        year_lines, roles = source.lines(), source.roles()
+        line_count = source.line_count()
+        embed = line_count <= contract_lines.MAX_LINES
+        year_lines, roles = (source.lines(), source.roles()) if embed else ([], [])
         verdicts = _in_scheme_order(source.verdicts(), scheme)
         report = _page(
-            project, context, scheme, source, run, results, verdicts, buyers, year_lines, roles
+            project,
+            context,
+            scheme,
+            source,
+            run,
+            results,
+            verdicts,
+            buyers,
+            line_count,
+            year_lines,
+            roles,
         )
         inputs = source.inputs()
         page.write(folder / "rapport.html", page.html(project, context, report))
@@ -121,12 +133,13 @@ def _build(
             source,
             results,
             verdicts,
+            line_count,
             year_lines,
             roles,
             report.quality,
         )
         opendata.write_results(source, folder / "donnees" / "resultats.csv")
-        opendata.write_evidence(source, folder / "donnees" / "preuves.csv")
+        opendata.write_evidence(source, folder / "donnees" / "preuves.csv", with_contracts=embed)
     names = ["rapport.html", "indicateurs.xlsx", "donnees/resultats.csv", "donnees/preuves.csv"]
     manifest = _manifest(folder, names, cards, run, inputs, year, language)
     page.write(folder / "manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
@@ -154,10 +167,11 @@ def _page(
     results: Sequence[Result],
     verdicts: Sequence[Verdict],
     buyers: Sequence[Buyer],
+    line_count: int,
     year_lines: Sequence[Line],
     roles: Sequence[Role],
 ) -> page.Page:
-    embed = len(year_lines) <= contract_lines.MAX_LINES
+    embed = bool(year_lines) or not line_count
     accent = page.readable_accent(scheme.report.accent)
     figures, targets = Figures(results), scheme.numbered_targets()
     builder = Builder(context, figures, targets, openable=embed, accent=accent)
@@ -174,7 +188,7 @@ def _page(
         if len(buyers) <= NAMED_BUYERS
         else [],
         buyer_count=len(buyers),
-        line_count=len(year_lines),
+        line_count=line_count,
         undated=source.undated(),
         accent=accent,
         logo=scheme.report.logo,

@@ -27,8 +27,11 @@ from spaser.publish.opendata import FORMULA_STARTS
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import DIMENSIONS, Line, Result, Role, Run, Source, Verdict
 
-MAX_EVIDENCE = 1_000_000
-"""A sheet holds 1 048 576 rows."""
+MAX_FINDINGS = 20_000
+"""The gravest come first; `quality.findings` has them all."""
+
+MAX_BUYERS = 50
+"""Above that many buyers the workbook has the whole scheme only; the CSV has every buyer."""
 
 BREAKDOWN_SCOPES = ("floor", "all")
 """Scopes whose breakdowns, by buyer included, the workbook holds; the CSV has every one."""
@@ -75,6 +78,7 @@ def write(
     source: Source,
     results: Sequence[Result],
     verdicts: Sequence[Verdict],
+    line_count: int,
     lines: Sequence[Line],
     roles: Sequence[Role],
     quality: QualityView,
@@ -83,8 +87,11 @@ def write(
     book = Workbook(write_only=True)
     t = context.labels
     _sheet(book, t("workbook.results"), *_results(context, results))
-    _sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
-    _sheet(book, t("workbook.contracts"), *_contracts(context, lines))
+    if lines or not line_count:
+        _sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
+        _sheet(book, t("workbook.contracts"), *_contracts(context, lines))
+    else:
+        _sheet(book, t("workbook.evidence"), *_too_many(context, line_count))
     _sheet(book, t("workbook.objectives"), *_objectives(context, verdicts))
     _sheet(book, t("workbook.findings"), *_findings(context, source))
     _sheet(book, t("workbook.quality"), *_quality(context, quality))
@@ -207,8 +214,13 @@ def _results(
         Column(t("workbook.version"), 9),
     ]
 
+    buyers = {r.buyer_id for r in results}
+    named = buyers if len(buyers) <= MAX_BUYERS else {"*"}
+
     def rows() -> Iterable[Sequence[Cell]]:
         for r in sorted(results, key=lambda r: (r.code, r.dimension != "*")):
+            if r.buyer_id not in named:
+                continue
             whole = (r.buyer_id, r.dimension) == ("*", "*")
             if not whole and r.scope not in BREAKDOWN_SCOPES:
                 continue
@@ -266,9 +278,6 @@ def _evidence(
         part = f"{role.role} {role.reason}" if (role.code, role.method) in ratios else ""
         key = (role.code, role.method, role.measure, role.unit_id, part)
         grouped.setdefault(key, {})[role.scope] = role
-    if len(grouped) > MAX_EVIDENCE:
-        message = t("workbook.too_many", count=context.formats.number(len(grouped)))
-        return [Column(t("workbook.text"), 90)], [(message,)]
 
     def rows() -> Iterable[Sequence[Cell]]:
         for (code, method, measure, uid, _), found in grouped.items():
@@ -285,6 +294,13 @@ def _evidence(
             )
 
     return columns, rows()
+
+
+def _too_many(context: Context, count: int) -> tuple[list[Column], Iterable[Sequence[Cell]]]:
+    """What stands in the place of more evidence than a workbook can carry."""
+    t = context.labels
+    message = t("workbook.too_many", count=context.formats.number(count))
+    return [Column(t("workbook.text"), 90)], [(message,)]
 
 
 def _contracts(
@@ -387,7 +403,7 @@ def _findings(context: Context, source: Source) -> tuple[list[Column], Iterable[
     english = context.language == "en"
 
     def rows() -> Iterable[Sequence[Cell]]:
-        for item in source.all_findings(MAX_EVIDENCE):
+        for item in source.all_findings(MAX_FINDINGS):
             rule = context.catalogue.rules.get(item.rule)
             yield (
                 t.code("quality.severities", item.severity),
