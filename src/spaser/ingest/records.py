@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ BATCH_BYTES = 16 << 20
 
 BATCH_ROWS = 50_000
 
+CHUNK_ROWS = 64
+
 RECORD_BYTES = 4 << 20
 """The largest record read: real ones have some kilobytes, and the engine holds several at once."""
 
@@ -53,8 +55,8 @@ SCHEMA = pa.schema(
 Entry = tuple[bytes, str, str | None]
 """A record's JSON text, its pointer, and its kind where its place tells it."""
 
-_Item = tuple[int, bytes, str, str | None]
-"""An entry that is an object, with its place in the file before it."""
+_Chunk = tuple[Sequence[int], Sequence[bytes], Sequence[str], Sequence[str | None]]
+"""Entries that are objects, by column, with their places in the file first."""
 
 
 @dataclass
@@ -75,27 +77,44 @@ class Records:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Blocks of objects, in order (see `SCHEMA`)."""
-        block: list[_Item] = []
-        size = 0
-        for item in self._objects():
-            block.append(item)
-            size += len(item[1])
-            if size >= BATCH_BYTES or len(block) >= BATCH_ROWS:
+        block: list[_Chunk] = []
+        size = rows = 0
+        for chunk in self._chunks():
+            block.append(chunk)
+            size += sum(map(len, chunk[1]))
+            rows += len(chunk[0])
+            if size >= BATCH_BYTES or rows >= BATCH_ROWS:
                 batch = _batch(block)
-                block, size = [], 0  # freed while the block is worked on
+                block, size, rows = [], 0, 0  # freed while the block is worked on
                 yield batch
         if block:
             yield _batch(block)
 
-    def _objects(self) -> Iterator[_Item]:
-        for position, (text, pointer, kind) in enumerate(self.entries):
-            self.read += 1
-            if not text.startswith(b"{"):
-                self._set_aside("record_not_object", text, pointer)
-            elif len(text) > RECORD_BYTES:
-                self._set_aside("record_too_large", text, pointer)
-            else:
-                yield position, text, pointer, kind
+    def _chunks(self) -> Iterator[_Chunk]:
+        """The objects, some at a time: a loop over single records would take as long as reading."""
+        entries = iter(self.entries)
+        while items := list(islice(entries, CHUNK_ROWS)):
+            texts, pointers, kinds = zip(*items, strict=True)
+            positions: Sequence[int] = range(self.read, self.read + len(items))
+            self.read += len(items)
+            if all(map(_is_record, texts)):
+                yield positions, texts, pointers, kinds
+                continue
+            kept = [
+                (position, *item)
+                for position, item in zip(positions, items, strict=True)
+                if self._is_kept(*item[:2])
+            ]
+            if kept:
+                positions, texts, pointers, kinds = zip(*kept, strict=True)
+                yield positions, texts, pointers, kinds
+
+    def _is_kept(self, text: bytes, pointer: str) -> bool:
+        if _is_record(text):
+            return True
+        rule = "record_too_large" if text.startswith(b"{") else "record_not_object"
+        self._set_aside(rule, text, pointer)
+        return False
 
     def _set_aside(self, rule: str, text: bytes, pointer: str) -> None:
         shown = text[:80].decode("utf-8", "replace")
@@ -103,8 +122,14 @@ class Records:
         self.rejected.append(finding)
 
 
-def _batch(block: Sequence[_Item]) -> pa.RecordBatch:
-    positions, texts, pointers, kinds = zip(*block, strict=True)
+def _is_record(text: bytes) -> bool:
+    return text.startswith(b"{") and len(text) <= RECORD_BYTES
+
+
+def _batch(block: Sequence[_Chunk]) -> pa.RecordBatch:
+    positions, texts, pointers, kinds = (
+        list(chain.from_iterable(column)) for column in zip(*block, strict=True)
+    )
     columns = [
         pa.array(positions, pa.int64()),
         pa.array(texts, pa.binary()).cast(pa.string()),
@@ -260,8 +285,8 @@ def _refuse_schema(top: Mapping[str, Raw]) -> None:
 def _entries(lists: Mapping[str, Sequence[Raw]]) -> Iterator[Entry]:
     for name, items in lists.items():
         kind = RECORD_LISTS[name]
-        for index, raw in enumerate(items):
-            yield bytes(raw), f"{name}/{index}", kind
+        pointers = map(f"{name}/{{}}".format, count())
+        yield from zip(map(bytes, items), pointers, repeat(kind))
 
 
 def _is_object_per_line(path: Path, error: msgspec.DecodeError) -> bool:
