@@ -428,6 +428,13 @@ def _print_outcome(outcome: RunOutcome) -> None:
         )
     if outcome.as_of:
         say(f"Date d'arrêté : {outcome.as_of}", f"Reference date: {outcome.as_of}")
+    if not outcome.reports:
+        say(
+            "Aucun marché n'a de date de notification : pas de rapport. Les concessions, les "
+            "constats et les autres tables sont dans la base.",
+            "No contract has a notification date: no report. Concessions, findings and the other "
+            "tables are in the database.",
+        )
     for year, folder in sorted(outcome.reports.items()):
         report = _shown(folder / "rapport.html")
         say(f"Rapport {year} : {report}", f"Report {year}: {report}")

@@ -19,6 +19,7 @@ from spaser.defs.automation import JOB
 from spaser.defs.graph import definitions, graph_steps
 from spaser.defs.progress import OnStep, StepEvent
 from spaser.defs.publishing import (
+    publish_years,
     remove_leftovers,
     report_folder,
     working_folder,
@@ -148,7 +149,13 @@ class _Execution:
         by_year = [step for step in self.steps if step.assets.partitions_def]
         self.execute([step for step in self.steps if step not in by_year], [])
         # Only now is it known up to which day the registers go.
-        results, reports = plan(self.scheme, known_years(self.scheme, self.run.tables), asked)
+        known = known_years(self.scheme, self.run.tables)
+        if not known and period is None and not asked:
+            # Registers of concessions, or without a readable date: tables and findings are worth
+            # having, and there is no year to render.
+            publish_years(self.run, [])
+            return self.outcome([], [])
+        results, reports = plan(self.scheme, known, asked)
         if results == reports:
             self.execute(by_year, reports)
         else:
