@@ -6,6 +6,7 @@ unreadable input; 3 stopped by a blocking check, nothing published.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -63,6 +64,8 @@ def language_of(arguments: Sequence[str], environment: Callable[[str], str | Non
 
 def main() -> None:
     """The command `spaser`: one message for each error, never a bare traceback."""
+    # One run allocates much and frees little: the default threshold costs a tenth of its time.
+    gc.set_threshold(200_000, 20, 20)
     arguments = sys.argv[1:]
     SESSION.language = language_of(arguments, os.environ.get)
     SESSION.debug = "--debug" in arguments

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spaser.cards import Catalogue
 from spaser.scheme import Scheme, Target
-from spaser.warehouse import Connection, Tables, session
+from spaser.warehouse import Connection, Tables, literal, session
 
 Verdict = Literal["reached", "not_reached", "undecidable", "not_due"]
 Trajectory = Literal["on_track", "late", "undecidable"]
@@ -101,6 +101,13 @@ def judge(tables: Tables, catalogue: Catalogue, scheme: Scheme, year: int) -> in
         has_evidence = tables.exists("indicators.evidence")
         if has_evidence:
             tables.attach(connection, ["indicators.evidence"])
+        codes = {target.indicator for target in scheme.targets}
+        listed = ", ".join(literal(code) for code in sorted(codes)) or "null"
+        # Each target reads a few figures: from a small table, not from the files again.
+        connection.execute(
+            f"""create temp table target_results as select * from indicators.results
+            where dimension = '*' and code in ({listed})"""
+        )
         rows = [
             _verdict_row(connection, catalogue, scheme, target, year, has_evidence)
             for target in scheme.numbered_targets()
@@ -168,7 +175,7 @@ def threshold_of(target: Target, baseline: Decimal | None) -> Decimal | None:
 def _start(connection: Connection, scheme: Scheme, target: Target) -> tuple[int, Decimal | None]:
     """Where the trajectory begins: the baseline year, else the first year with a figure."""
     buyer_rows = connection.execute(
-        f"""select year, value from indicators.results where {_KEY} and value is not null
+        f"""select year, value from target_results where {_KEY} and value is not null
         order by year""",
         _key(target),
     ).fetchall()
@@ -183,7 +190,7 @@ def _result(connection: Connection, target: Target, year: int | None) -> dict[st
     if year is None:
         return None
     rows = connection.execute(
-        f"""select numerator, denominator, unknown, value, low, high from indicators.results
+        f"""select numerator, denominator, unknown, value, low, high from target_results
         where {_KEY} and year = ?""",
         [*_key(target), year],
     )
