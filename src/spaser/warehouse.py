@@ -37,14 +37,14 @@ EngineError = duckdb.Error
 
 
 @contextmanager
-def session(memory_limit: str = MEMORY_LIMIT) -> Iterator[Connection]:
+def session(memory_limit: str = MEMORY_LIMIT, threads: int = THREADS) -> Iterator[Connection]:
     """An in-memory DuckDB that spills to a temporary folder and loads no extension."""
     with tempfile.TemporaryDirectory(prefix="spaser-") as spill:
         connection = duckdb.connect()
         try:
             connection.execute(f"set temp_directory = '{spill}'")
             connection.execute(f"set memory_limit = '{memory_limit}'")
-            connection.execute(f"set threads = {THREADS}")
+            connection.execute(f"set threads = {threads}")
             connection.execute("set autoinstall_known_extensions = false")
             connection.execute("set autoload_known_extensions = false")
             connection.execute("set enable_progress_bar = false")

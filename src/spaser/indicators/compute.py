@@ -21,8 +21,11 @@ from spaser.scheme import Scheme
 from spaser.warehouse import Connection, DuckDBEngine, Engine, Tables, literal, session
 
 FACT_TABLE = "facts.contracts"
-YEARS_AT_A_TIME = 2
-"""One year's queries are planned by one thread and hold some 100 MB."""
+FEW_BUYERS = 1_000
+"""Up to so many buyers most of a year's time is planning, which one thread does: two years are
+computed at a time, each on one thread with half a session's memory. Above, one after the other."""
+
+HALF_A_SESSION = "200MB"
 
 
 def years_found(tables: Tables) -> list[int]:
@@ -68,35 +71,48 @@ def compute(
     if not cards:
         return 0
     compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
-    with ThreadPoolExecutor(YEARS_AT_A_TIME) as pool:
-        written = pool.map(
-            lambda year: _compute_year(tables, compiled, cards, scheme, year, with_evidence), years
-        )
-        return sum(written)
+    few = _buyer_count(tables) <= FEW_BUYERS
+
+    def one(year: int) -> int:
+        opened = session(HALF_A_SESSION, threads=1) if few else session()
+        with opened as connection:
+            return _compute_year(
+                connection, tables, compiled, cards, scheme, year, with_evidence=with_evidence
+            )
+
+    with ThreadPoolExecutor(2 if few else 1) as pool:
+        return sum(pool.map(one, years))
+
+
+def _buyer_count(tables: Tables) -> int:
+    with session() as connection:
+        query = f"select count(*) from {tables.scan('curated.buyers')}"
+        return int(connection.execute(query).fetchall()[0][0])
 
 
 def _compute_year(
+    connection: Connection,
     tables: Tables,
     compiled: Compiled,
     cards: Sequence[IndicatorCard],
     scheme: Scheme,
     year: int,
+    *,
     with_evidence: bool,
 ) -> int:
     part = f"year={year}"
-    with session() as connection:
-        engine = prepare(connection, tables)
-        register_buyers(connection, tables)
-        rows = result_rows(connection, engine, compiled, scheme, year)
-        kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
-        others = f" union all by name {kept}" if kept else ""
-        written = tables.write(connection, "indicators.results", rows + others, part)
-        if with_evidence:
-            batches = _evidence_batches(engine, compiled, scheme, year, cards)
-            kept = _rows_of_other_cards(tables, "indicators.evidence", part, cards)
-            if kept:
-                batches = chain(batches, [engine.query(kept)])
-            tables.write_batches("indicators.evidence", batches, part)
+    engine = prepare(connection, tables)
+    register_buyers(connection, tables)
+    rows = result_rows(connection, engine, compiled, scheme, year)
+    kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
+    others = f" union all by name {kept}" if kept else ""
+    written = tables.write(connection, "indicators.results", rows + others, part)
+    if with_evidence:
+        batches = _evidence_batches(engine, compiled, scheme, year, cards)
+        kept = _rows_of_other_cards(tables, "indicators.evidence", part, cards)
+        if kept:
+            batches = chain(batches, [engine.query(kept)])
+        tables.write_batches("indicators.evidence", batches, part)
     return written
 
 
