@@ -339,14 +339,21 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(
         run_scheme(project, scheme)
 
 
-def test_a_register_without_any_date_has_no_year(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_report(monkeypatch)
+def test_a_trial_without_any_date_gives_its_tables_and_no_report(tmp_path: Path) -> None:
+    project, _ = small.install(tmp_path, [small.contract(1, None)])
+    file = tmp_path / "data" / "raw" / "small" / "decp.json"
+    outcome = run_scheme(project, scheme_for_files((file,)), out=tmp_path / "essai")
+    assert (outcome.years, outcome.reports) == ((), {})
+    with open_database(outcome.database) as connection:
+        found = connection.execute("select rule from quality.findings order by rule").fetchall()
+    assert ("undated",) in found
+
+
+def test_a_year_asked_of_a_register_without_any_date_is_refused(tmp_path: Path) -> None:
     project, _ = small.install(tmp_path, [small.contract(1, None)])
     file = tmp_path / "data" / "raw" / "small" / "decp.json"
     with pytest.raises(InputError, match="aucune année"):
-        run_scheme(project, scheme_for_files((file,)), out=tmp_path / "essai")
+        run_scheme(project, scheme_for_files((file,)), [2024], out=tmp_path / "essai")
 
 
 @pytest.mark.parametrize(
