@@ -40,7 +40,7 @@ def test_concessions_alone_give_their_table_and_no_report(
         json.dumps({"marches": {"contrat-concession": [CONCESSION]}}), encoding="utf-8"
     )
     out = tmp_path / "out"
-    assert cli.run(["try", str(register), "--out", str(out)]) == cli.DONE
+    assert cli.run(["--lang", "fr", "try", str(register), "--out", str(out)]) == cli.DONE
     assert "pas de rapport" in capsys.readouterr().out
     assert [path.name for path in out.iterdir()] == ["spaser.duckdb"]
     with open_database(out / "spaser.duckdb") as connection:
