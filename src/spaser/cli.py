@@ -64,7 +64,7 @@ def language_of(arguments: Sequence[str], environment: Callable[[str], str | Non
 
 def main() -> None:
     """The command `spaser`: one message for each error, never a bare traceback."""
-    # One run allocates much and frees little: the default threshold costs a tenth of its time.
+    # One run allocates much and frees little: at the default threshold most collections are vain.
     gc.set_threshold(200_000, 20, 20)
     arguments = sys.argv[1:]
     SESSION.language = language_of(arguments, os.environ.get)

@@ -118,7 +118,8 @@ def evaluate(node: exp.Expression, unit: Unit) -> Any:
         if isinstance(node, kind):
             left, right = evaluate(node.left, unit), evaluate(node.right, unit)
             return None if left is None or right is None else compare(left, right)
-    raise NotImplementedError(type(node))
+    msg = f"the reference does not know {type(node).__name__}: teach it before a card uses it"
+    raise TypeError(msg)
 
 
 def truth_of(text: str, unit: Unit) -> Truth:
