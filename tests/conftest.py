@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from spaser.project import Project
 from spaser.scheme import Scheme, load_scheme
 from spaser.warehouse import Tables
-from tests.curate.run import ROOT, run_files, run_indicators
+from tests.curate.run import EVERYTHING, ROOT, run_files, run_indicators
 
 settings.register_profile(
     "soak",
@@ -42,6 +42,6 @@ def demo_scheme() -> Scheme:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, demo_scheme: Scheme) -> Tables:
     """The demo from its registers to results, evidence and verdicts of every year."""
-    tables = run_files(tmp_path_factory.mktemp("demo"), [], demo_scheme)
+    tables = run_files(tmp_path_factory.mktemp("demo"), [], demo_scheme, last=EVERYTHING)
     run_indicators(tables, demo_scheme)
     return tables

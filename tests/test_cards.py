@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 
 from spaser.cards import (
     Catalogue,
+    Feeds,
     IndicatorCard,
     Model,
     SourceCard,
@@ -248,5 +249,7 @@ def test_amount_bands_follow_each_other_without_a_hole():
 
 
 def test_code_lists_are_of_fields_that_exist():
-    kinds = {field.field for field in CARDS.fields.values() if field.kind in {"code", "codes"}}
+    feeds = get_args(Feeds)
+    fields = [field for name in feeds for field in CARDS.fields_of(name).values()]
+    kinds = {field.field for field in fields if field.kind in {"code", "codes"}}
     assert {row["field"] for row in CARDS.reference("code_lists")} == kinds

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.demo
 
 CONCESSION = {
     "id": "C-2024-01",
-    "autoriteConcedante": {"id": "00030001400016"},
+    "autoriteConcedante": {"id": "00030001200010"},
     "nature": "Délégation de service public",
     "objet": "Exploitation du stationnement",
     "procedure": "Procédure négociée ouverte",
@@ -24,7 +24,7 @@ CONCESSION = {
     "dateDebutExecution": "2024-03-01",
     "valeurGlobale": 900000,
     "montantSubventionPublique": 0,
-    "concessionnaires": [{"concessionnaire": {"typeIdentifiant": "SIRET", "id": "00040001300015"}}],
+    "concessionnaires": [{"concessionnaire": {"typeIdentifiant": "SIRET", "id": "00040001000013"}}],
     "considerationsSociales": {"considerationSociale": ["Concession réservée"]},
     "considerationsEnvironnementales": {
         "considerationEnvironnementale": ["Clause environnementale"]
@@ -49,6 +49,6 @@ def test_concessions_alone_give_their_table_and_no_report(
         ).fetchall()
         contracts = connection.execute("select count(*) from curated.contracts").fetchall()
     assert [(uid, str(value), reserved) for uid, value, reserved in found] == [
-        ("00030001400016-C-2024-01", "900000.00", True)
+        ("00030001200010-C-2024-01", "900000.00", True)
     ]
     assert contracts == [(0,)]

@@ -1,11 +1,9 @@
--- Every amendment of the retained publication of a contract, in the order of notification.
+-- Every amendment of a contract, as the values in force declare them, in the order of notification.
 with declared as (
-    select p.uid, p.buyer_id, r.record_number, r.source_file, r.source_pointer,
-        objects_of(coalesce(r.flat_amendments, r.amendments), 'modification') as amendments
-    from curated.records r
-    join curated.publications p using (record_number)
-    where p.role = 'retained' and p.record_kind = 'contract'
-        and coalesce(r.flat_amendments, r.amendments) is not null
+    select uid, buyer_id, source_file, source_pointer,
+        objects_of(coalesce(flat_amendments, amendments), 'modification') as amendments
+    from curated.entries
+    where record_kind = 'contract' and coalesce(flat_amendments, amendments) is not null
 ), listed as (
     select uid, buyer_id, source_file, source_pointer,
         generate_subscripts(amendments, 1) as position,

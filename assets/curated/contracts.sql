@@ -1,16 +1,27 @@
--- One row per contract or awarded lot: the retained publication, the year of the first
--- notification, the amounts with the reason when set aside, the framework role.
-with retained as (
-    select p.uid, p.notified_date as first_notified, p.published_date as first_published,
-        p.publication_count, p.lot_number as key_lot_number,
-        r.* exclude (notified_date, published_date)
-    from curated.records r
-    join curated.publications p using (record_number)
-    where p.role = 'retained' and p.record_kind = 'contract'
+-- One row per contract or awarded lot: the values in force, the year of the first notification, the amounts with the reason when set aside, the framework role.
+with declared as (
+    -- An amount is without VAT, or made so with the rate the register gives; otherwise unknown.
+    select e.*,
+        coalesce(e.amount, e.amount_with_tax, e.maximum_amount) as amount_declared_eur,
+        case when e.amount is null and e.amount_with_tax is not null then 'ttc'
+            else e.tax_basis end as declared_basis,
+        e.amount is null and e.amount_with_tax is null and e.maximum_amount is not null
+            as only_a_maximum,
+        e.amount_out_of_range or (e.amount is null and e.amount_with_tax_out_of_range)
+            as declared_out_of_range
+    from curated.entries e
+    where e.record_kind = 'contract' and coalesce(e.outcome, 'awarded') = 'awarded'
+), retained as (
+    select * exclude (amount),
+        case when declared_basis = 'ht' then amount_declared_eur
+            -- No rate of VAT is above 20 % (CGI art. 278): a greater one is no rate.
+            when declared_basis = 'ttc' and vat_rate between 0 and 0.2
+                then cast(round(amount_declared_eur / (1 + vat_rate), 2) as decimal(18,2))
+            end as amount
+    from declared
 ), keys as (
     select buyer_id, contract_id, min(uid) as uid
-    from curated.publications
-    where role = 'retained' and record_kind = 'contract'
+    from retained
     group by buyer_id, contract_id
 ), amended as (
     select uid, count(*) as amendment_count,
@@ -29,8 +40,10 @@ with retained as (
         coalesce(a.current_eur, r.amount) as amount_current_eur,
         h.holder_count,
         case
-            when r.amount_out_of_range then 'out_of_range'
-            when r.amount is null then 'missing'
+            when r.declared_out_of_range then 'out_of_range'
+            when r.amount_declared_eur is null then 'missing'
+            when r.amount is null and r.declared_basis = 'ttc' then 'tax_included'
+            when r.amount is null then 'tax_unknown'
             when r.amount < 0 then 'negative'
             when r.amount < 1 then 'below_one_euro'
             when r.amount = 1 then 'symbolic'
@@ -67,7 +80,7 @@ with retained as (
 select
     uid, buyer_id, contract_id,
     coalesce(key_lot_number, lot_number) as lot_number,
-    null::varchar as consultation_id,
+    consultation_id, lot_title,
     nature, object,
     cpv_digits as cpv_code,
     division as cpv_division,
@@ -77,45 +90,42 @@ select
         when division between '03' and '48' then 'supplies' end) as contract_type,
     procedure as procedure_code,
     techniques, execution_modes, framework_role, framework_reference, framework_uid,
-    first_notified as notified_date,
-    cast(year(first_notified) as integer) as year,
-    first_published as published_date,
-    null::date as launch_date,
+    first_notified_date as notified_date,
+    cast(year(first_notified_date) as integer) as year,
+    first_published_date as published_date,
+    launch_date,
     duration_months,
-    amount as amount_initial_eur,
+    amount_declared_eur, amount as amount_initial_eur,
     amount_current_eur,
     case when amount_exclusion_reason is null then amount end as amount_usable_eur,
     amount_exclusion_reason,
     case
-        when framework_role = 'framework' or list_contains(execution_modes, 'purchase_orders') then true
+        when only_a_maximum or framework_role = 'framework' or list_contains(execution_modes, 'purchase_orders') then true
         when source in ('decp_2019_json', 'decp_2019_csv') and nature is not null then false
         when techniques is not null and execution_modes is not null
             and not techniques_partial and not execution_modes_partial then false
     end as amount_is_maximum,
-    null::decimal(18,2) as estimated_need_eur,
-    'ht' as tax_basis,
-    null::varchar as on_behalf_of,
-    null::varchar as buyer_kind,
+    estimated_value as estimated_value_eur, estimated_need as estimated_need_eur,
+    declared_basis as tax_basis, vat_rate,
+    on_behalf_of, member_shares, buyer_kind, directorate,
     social_considerations, environmental_considerations,
-    case when list_contains(social_considerations, 'clause') then true
-        when social_considerations_partial then null
-        else list_contains(social_considerations, 'clause') end as has_social_clause,
-    case when list_contains(social_considerations, 'criterion') then true
-        when social_considerations_partial then null
-        else list_contains(social_considerations, 'criterion') end as has_social_criterion,
-    case when list_contains(social_considerations, 'reserved') then true
-        when social_considerations_partial then null
-        else list_contains(social_considerations, 'reserved') end as is_reserved,
-    case when list_contains(environmental_considerations, 'clause') then true
-        when environmental_considerations_partial then null
-        else list_contains(environmental_considerations, 'clause') end as has_environmental_clause,
-    case when list_contains(environmental_considerations, 'criterion') then true
-        when environmental_considerations_partial then null
-        else list_contains(environmental_considerations, 'criterion') end
+    consideration(social_considerations, social_considerations_partial, 'clause',
+        list_contains(decp_fields, 'social_considerations'), social_clause) as has_social_clause,
+    consideration(social_considerations, social_considerations_partial, 'criterion',
+        list_contains(decp_fields, 'social_considerations'), social_criterion)
+        as has_social_criterion,
+    consideration(social_considerations, social_considerations_partial, 'reserved',
+        list_contains(decp_fields, 'social_considerations'),
+        coalesce(reserved_article <> 'none', reserved)) as is_reserved,
+    consideration(environmental_considerations, environmental_considerations_partial, 'clause',
+        list_contains(decp_fields, 'environmental_considerations'), environmental_clause)
+        as has_environmental_clause,
+    consideration(environmental_considerations, environmental_considerations_partial, 'criterion',
+        list_contains(decp_fields, 'environmental_considerations'), environmental_criterion)
         as has_environmental_criterion,
-    case when list_contains(social_considerations, 'reserved') then 'unspecified'
-        when social_considerations is null or social_considerations_partial then null
-        else 'none' end as reserved_for,
+    case when is_reserved then coalesce(nullif(reserved_article, 'none'), 'unspecified')
+        when not is_reserved then 'none' end as reserved_for,
+    clause_themes, exception_code, exception_reason,
     is_innovative,
     case when offers_received >= 1 then offers_received end as offers_received,
     ccag,
@@ -144,6 +154,7 @@ select
             end
     end as department_code,
     holder_count, amendment_count, publication_count,
+    origin, decp_uid, decp_fields, corrected_fields,
     source_file, source_pointer
 from roles
 )

@@ -1,17 +1,16 @@
--- Every holder of a contract or concession, as the retained publication declares them.
+-- Every holder of a contract or concession, as the values in force declare them.
 with declared as (
-    select p.uid, p.record_kind, r.source_file, r.source_pointer, r.record_number,
-        case when p.record_kind = 'concession' then objects_of(r.holders, 'concessionnaire')
-            else objects_of(r.holders, 'titulaire') end as holders
-    from curated.records r
-    join curated.publications p using (record_number)
-    where p.role = 'retained' and r.holders is not null
+    select uid, record_kind,
+        case when record_kind = 'concession' then objects_of(holders, 'concessionnaire')
+            else objects_of(holders, 'titulaire') end as holders
+    from curated.entries
+    where holders is not null
 ), listed as (
     select uid, record_kind, generate_subscripts(holders, 1) as position, unnest(holders) as holder
     from declared
 ), texts as (
     select uid, record_kind, position,
-        nullif(trim(holder ->> '$.id'), '') as holder_id,
+        siret_of(nullif(trim(holder ->> '$.id'), '')) as holder_id,
         upper(nullif(trim(holder ->> '$.typeIdentifiant'), '')) as holder_id_type,
         nullif(trim(holder ->> '$.denominationSociale'), '') as holder_name
     from listed

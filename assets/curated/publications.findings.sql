@@ -19,4 +19,4 @@ select 'lots_share_id', min_by(r.source_file, p.record_number),
     p.buyer_id || '-' || p.contract_id, 'contract_id', cast(count(*) as varchar), null
 from curated.publications p join curated.records r using (record_number)
 where p.role = 'retained' and p.has_lots
-group by p.record_kind, p.buyer_id, p.contract_id
+group by p.record_kind, p.origin, p.buyer_id, p.contract_id

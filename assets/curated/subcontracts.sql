@@ -1,11 +1,10 @@
--- Every subcontract of the retained publication of a contract, with its last amended amount.
+-- Every subcontract of a contract, with its last amended amount.
 with declared as (
-    select p.uid, p.buyer_id, r.source_file, r.source_pointer,
-        objects_of(r.subcontracts, 'acteSousTraitance') as subcontracts,
-        objects_of(r.subcontract_amendments, 'modificationActeSousTraitance') as amendments
-    from curated.records r
-    join curated.publications p using (record_number)
-    where p.role = 'retained' and p.record_kind = 'contract' and r.subcontracts is not null
+    select uid, buyer_id, source_file, source_pointer,
+        objects_of(subcontracts, 'acteSousTraitance') as subcontracts,
+        objects_of(subcontract_amendments, 'modificationActeSousTraitance') as amendments
+    from curated.entries
+    where record_kind = 'contract' and subcontracts is not null
 ), listed as (
     select uid, buyer_id, source_file, source_pointer, amendments,
         generate_subscripts(subcontracts, 1) as position, unnest(subcontracts) as subcontract

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spaser.errors import InputError
 
 Severity = Literal["ERROR", "WARN"]
+Feeds = Literal["register", "spend", "suppliers", "establishments"]
+Origin = Literal["decp", "own"]
 Language = Literal["fr", "en"]
 
 
@@ -56,8 +58,78 @@ class Check(Model):
     description: Text
 
 
+FieldKind = Literal[
+    "text",
+    "code",
+    "codes",
+    "amount",
+    "share",
+    "percent",
+    "integer",
+    "months",
+    "boolean",
+    "date",
+    "siret",
+    "json",
+]
+
+
+class RegisterField(Model):
+    """A field of a staged table (`assets/references/<feeds>_fields.csv`)."""
+
+    field: str
+    kind: FieldKind
+    required: bool
+    contract_column: str
+    label_fr: str
+    label_en: str
+
+    def columns(self) -> dict[str, Column]:
+        """The typed columns of the field: its value, and what is known of its reading."""
+        label = Text(fr=self.label_fr, en=self.label_en)
+        columns = {self.field: Column(type=_FIELD_TYPES[self.kind], description=label)}
+        for suffix, (kind, fr, en) in _READING_COLUMNS.get(self.kind, {}).items():
+            text = Text(fr=f"{label.fr} : {fr}", en=f"{label.en}: {en}")
+            columns[f"{self.field}_{suffix}"] = Column(type=kind, description=text)
+        return columns
+
+
+_FIELD_TYPES: dict[FieldKind, str] = {
+    "text": "VARCHAR",
+    "code": "VARCHAR",
+    "codes": "VARCHAR[]",
+    "amount": "DECIMAL(18,2)",
+    "share": "DECIMAL(9,6)",
+    "percent": "DECIMAL(9,6)",
+    "integer": "INTEGER",
+    "months": "INTEGER",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "siret": "VARCHAR",
+    "json": "VARCHAR",
+}
+
+_READING_COLUMNS: dict[FieldKind, dict[str, tuple[str, str, str]]] = {
+    "amount": {
+        "text": ("VARCHAR", "tel que reçu", "as received"),
+        "out_of_range": (
+            "BOOLEAN",
+            "trop grand pour être un montant",
+            "too large to be an amount",
+        ),
+        "tax": ("VARCHAR", "HT ou TTC, écrit dans la cellule", "tax basis written in the cell"),
+    },
+    "codes": {
+        "partial": ("BOOLEAN", "une partie n’est pas comprise", "a part is not understood"),
+    },
+}
+
+
 class TableCard(Model):
-    """One table: curated, facts, quality, indicators. Key = folder and file name."""
+    """One table: curated, facts, quality, indicators. Key = folder and file name.
+
+    A card with `typed_from` has, after its own columns, the typed columns of that set of fields.
+    """
 
     key: str
     title: Text
@@ -65,6 +137,7 @@ class TableCard(Model):
     grain: tuple[str, ...]
     owner: str = "equipe:achats"
     depends_on: tuple[str, ...] = ()
+    typed_from: Feeds | None = None
     columns: dict[str, Column]
     checks: tuple[Check, ...] = ()
 
@@ -92,15 +165,23 @@ class SourceCard(Model):
     `sousTraitant/id` nests and `titulaires/0/id` makes a list of one. Texts of `absent` fill a
     cell that is empty. `ignored` names what no field reads, with the reason; it is kept in
     `other_fields` and not reported.
+
+    `feeds` says which set of fields the source fills (`assets/references/<feeds>_fields.csv`), and
+    `origin` whether a register is the department's own (the reference) or DECP (the control). A
+    source with `headers` (field → headers it is known under) is a mapped one: its files have any
+    header, and are read through a mapping of the scheme.
     """
 
     key: str
     title: Text
     description: Text
     owner: str = "equipe:achats"
-    recognise: tuple[Recognition, ...]
+    feeds: Feeds = "register"
+    origin: Origin = "decp"
+    recognise: tuple[Recognition, ...] = ()
     grain: Literal["record", "row_per_holder"] = "record"
-    fields: dict[str, str | tuple[str, ...]]
+    headers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    fields: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     lists: dict[str, tuple[dict[str, str | tuple[str, ...]], ...]] = Field(default_factory=dict)
     concession_fields: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     absent: tuple[str, ...] = ()
@@ -118,6 +199,9 @@ class Result(Model):
 class Method(Model):
     """One way to compute an indicator, over the card's population unless it names its own.
 
+    A method may read another fact table than its card's (spend instead of contracts); it then
+    names its own population, and has none of the card's dimensions.
+
     share: weight of the units where `met` is true over the weight of those where it is known.
     total: the weight of the units where `met` is true.
     mean, median: of `of`, over the units where it is known.
@@ -127,12 +211,20 @@ class Method(Model):
     name: str = "default"
     kind: Literal["share", "total", "mean", "median", "ratio"] = "share"
     labels: Text | None = None
+    fact_table: str | None = None
     population: str | None = None
     met: str = "true"
     of: str | None = None
     part: str | None = None
     whole: str | None = None
     results: tuple[Result, ...]
+
+    @model_validator(mode="after")
+    def _another_table_has_another_population(self) -> Method:
+        if self.fact_table is not None and self.population is None:
+            msg = f"method {self.name}: fact_table needs its own population"
+            raise ValueError(msg)
+        return self
 
 
 class Change(Model):
@@ -202,6 +294,19 @@ class IndicatorCard(Model):
             raise ValueError(msg)
         return self
 
+    def table_of(self, method: Method) -> str:
+        """The fact table that a method reads."""
+        return method.fact_table or self.fact_table
+
+    def dimensions_of(self, method: Method) -> tuple[str, ...]:
+        """The dimensions of a method: the card's, when it reads the card's fact table."""
+        return self.dimensions if self.table_of(method) == self.fact_table else ()
+
+    @property
+    def fact_tables(self) -> tuple[str, ...]:
+        """The fact tables that the methods read, each once."""
+        return tuple(dict.fromkeys(self.table_of(method) for method in self.methods))
+
 
 class Rule(Model):
     """A rule of `quality.findings`: what it says and what to do."""
@@ -214,17 +319,6 @@ class Rule(Model):
     message_en: str
     action_fr: str
     action_en: str
-
-
-class RegisterField(Model):
-    """A field of a staged register (`assets/references/register_fields.csv`)."""
-
-    field: str
-    kind: Literal["text", "code", "codes", "amount", "share", "integer", "boolean", "date", "json"]
-    required: bool
-    contract_column: str
-    label_fr: str
-    label_en: str
 
 
 ModelType = TypeVar("ModelType", bound=Model)
@@ -334,6 +428,7 @@ class Catalogue:
 
     def __init__(self, assets: Path) -> None:
         self.assets = assets
+        self._fields: dict[Feeds, dict[str, RegisterField]] = {}
 
     def _load(
         self, folder: str, model: type[ModelType], names: str = "*.yml"
@@ -358,7 +453,15 @@ class Catalogue:
         cards: dict[str, TableCard] = {}
         for folder in ("curated", "facts", "quality"):
             cards |= self._load(folder, TableCard)
-        return cards | self._load("indicators", TableCard, "[a-z]*.yml")
+        cards |= self._load("indicators", TableCard, "[a-z]*.yml")
+        return {key: self._with_fields(card) for key, card in cards.items()}
+
+    def _with_fields(self, card: TableCard) -> TableCard:
+        if card.typed_from is None:
+            return card
+        fields = self.fields_of(card.typed_from).values()
+        typed = {name: column for field in fields for name, column in field.columns().items()}
+        return card.model_copy(update={"columns": card.columns | typed})
 
     @cached_property
     def indicators(self) -> dict[str, IndicatorCard]:
@@ -374,8 +477,18 @@ class Catalogue:
     @cached_property
     def fields(self) -> dict[str, RegisterField]:
         """Fields of a staged register by name, in order."""
-        rows = self.reference("register_fields")
-        return {row["field"]: RegisterField.model_validate(row) for row in rows}
+        return self.fields_of("register")
+
+    def fields_of(self, feeds: Feeds) -> dict[str, RegisterField]:
+        """Fields of the staged tables that feed one thing, by name, in order."""
+        if feeds not in self._fields:
+            rows = self.reference(f"{feeds}_fields")
+            self._fields[feeds] = {row["field"]: RegisterField.model_validate(row) for row in rows}
+        return self._fields[feeds]
+
+    def sources_of(self, feeds: Feeds) -> list[SourceCard]:
+        """The sources that feed one thing, by key."""
+        return [card for card in self.sources.values() if card.feeds == feeds]
 
     def reference(self, name: str) -> list[dict[str, str]]:
         """A reference table (`assets/references/<name>.csv`) as text."""

@@ -179,23 +179,54 @@ def _lines(connection: Connection, project: Project, question: Question) -> list
     ).fetchall()[0][0]
     source = "indicators.evidence"
     if not stored:
-        connection.execute("create temp view facts_contracts as select * from facts.contracts")
-        _, compiled = compile_for(catalogue(project.assets), [question.code])
-        rows = evidence_rows(DuckDBEngine(connection), compiled, "", question.year, [question.code])
-        connection.register("computed_evidence", rows)
+        _compute_evidence(connection, project, question)
         source = "computed_evidence"
+    fact_table = _fact_table(project, question)
+    unit, described = _DESCRIBED[fact_table]
     buyer = "" if question.buyer == "*" else f"and e.buyer_id = {literal(question.buyer)}"
     return _dictionaries(
         connection,
-        f"""select e.unit_id, e.role, e.reason, e.weight, e.buyer_id, f.notified_date,
-            f.amount_initial_eur, f.object, f.source_file, f.source_pointer
-        from {source} e join facts.contracts f on f.uid = e.unit_id
+        f"""select e.unit_id, e.role, e.reason, e.weight, e.buyer_id, {described},
+            f.source_file, f.source_pointer
+        from {source} e join {fact_table} f on f.{unit} = e.unit_id
         where e.code = {literal(question.code)} and e.method = {literal(question.method)}
             and e.scope = {literal(question.scope)} and e.measure = {literal(question.measure)}
             and e.year = {question.year} {buyer}
         order by case e.role when 'numerator' then 1 when 'denominator_only' then 2
             when 'unknown' then 3 else 4 end, e.unit_id""",
     )
+
+
+_DESCRIBED = {
+    "facts.contracts": ("uid", "f.notified_date, f.amount_initial_eur, f.object"),
+    "facts.spend": (
+        "line_id",
+        (
+            "f.paid_date as notified_date, f.amount_usable_eur as amount_initial_eur, "
+            "concat_ws(' · ', f.supplier_name, f.category) as object"
+        ),
+    ),
+}
+"""How the units of each fact table fill the columns of a line: a payment has a payment date."""
+
+
+def _fact_table(project: Project, question: Question) -> str:
+    card = catalogue(project.assets).indicators[question.code]
+    methods = {method.name: method for method in card.methods}
+    return card.table_of(methods[question.method])
+
+
+def _compute_evidence(connection: Connection, project: Project, question: Question) -> None:
+    """Create `computed_evidence` from the facts, of the fact table that the figure reads."""
+    fact_table = _fact_table(project, question)
+    relation = fact_table.replace(".", "_")
+    connection.execute(f"create temp view {relation} as select * from {fact_table}")
+    rows = [
+        evidence_rows(DuckDBEngine(connection), part, "", question.year, [question.code])
+        for part in compile_for(catalogue(project.assets), [question.code])
+        if part.fact.table == fact_table
+    ]
+    connection.register("computed_evidence", rows[0])
 
 
 def _printed(value: Decimal | None, unit: str, formats: Formats) -> str:

@@ -41,6 +41,10 @@ class Project:
         """Published reports of one scheme, one folder a year."""
         return self.root / "reports" / "rendered" / scheme
 
+    def own(self, scheme: str) -> Path:
+        """What a scheme's department decided: mappings, corrections, audits."""
+        return self.pipelines / scheme
+
     def scheme_file(self, scheme: str) -> Path:
         """The scheme's YAML file; `scheme` is its name or a path to it."""
         direct = Path(scheme)

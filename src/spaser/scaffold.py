@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import platform
 import re
 import shutil
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from spaser.cards import catalogue
+from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from spaser import office
+from spaser.cards import Catalogue, Feeds, RegisterField, SourceCard, catalogue
 from spaser.errors import InputError, SpaserError
 from spaser.project import Project, definitions_root
 from spaser.scheme import load_scheme
@@ -135,6 +142,167 @@ example:
   expected:
     - {{measure: count, unit: share, value: "0.500000", low: "0.333333", high: "0.666667"}}
 """
+
+
+TEMPLATES: tuple[Feeds, ...] = ("register", "spend", "suppliers")
+"""What `spaser new template` writes a workbook for."""
+
+_TEMPLATE_DATE = dt.date(2026, 1, 1)
+"""A template is dated by no data, and never by the clock."""
+
+_EMPTY_ROWS = 200
+
+_LONGEST_PROMPT = 255
+"""What Excel shows beside a cell."""
+
+_EXAMPLES = {
+    "siret": "00020001400017",
+    "amount": "12 500,00",
+    "percent": "20 %",
+    "share": "0,2",
+    "integer": "3",
+    "months": "24",
+    "boolean": "oui",
+    "date": "15/03/2025",
+}
+_EXAMPLES_BY_FIELD = {
+    "contract_id": "2025-017",
+    "contract_reference": "2025-017",
+    "consultation_id": "2025-C04",
+    "voucher": "2025-0001",
+    "object": "Entretien des espaces verts",
+    "lot_number": "2",
+    "lot_title": "Lot 2 : massifs",
+    "cpv_code": "77310000",
+    "place_code": "59000",
+    "framework_reference": "2024-AC-03",
+    "year": "2025",
+    "siren": "000200014",
+    "supplier_siren": "000200014",
+    "award_criteria": "Prix 60 % ; Valeur technique 30 % ; Environnement 10 %",
+    "account": "60632",
+    "category": "Espaces verts",
+    "directorate": "Direction des espaces verts",
+    "buyer_name": "Métropole d'Exemple",
+    "name": "Atelier d'Exemple",
+    "supplier_name": "Atelier d'Exemple",
+    "holder_name": "Atelier d'Exemple",
+    "list_name": "Liste de la direction des achats",
+}
+
+
+def write_template(project: Project, feeds: str, out: Path) -> Path:
+    """Write the workbook to fill in for a register, a spend ledger or a list of suppliers.
+
+    One column per field that the mapped source of the card knows, under a header that it maps by
+    itself; lists of choices where a field has codes. What a column wants, with an example, shows
+    when one of its cells is chosen: nothing in the workbook can be taken for data.
+
+    Args:
+        project: whose cards say the fields.
+        feeds: one of `TEMPLATES`.
+        out: the workbook, or the folder to write `modele-<feeds>.xlsx` in.
+
+    Raises:
+        InputError: no such template, or the file exists or cannot be written.
+    """
+    if feeds not in TEMPLATES:
+        known = ", ".join(TEMPLATES)
+        raise InputError(
+            f"Pas de modèle « {feeds} ». Modèles : {known}.",
+            f"No template “{feeds}”. Templates: {known}.",
+        )
+    path = out / f"modele-{feeds}.xlsx" if out.is_dir() else out
+    if path.exists():
+        raise InputError(
+            f"{path} existe déjà : choisissez un autre nom.",
+            f"{path} already exists: choose another name.",
+        )
+    cards = catalogue(project.assets)
+    columns = list(_template_columns(cards, feeds))
+    book = office.new_book(f"Modèle : {feeds}")
+    office.add_sheet(book, "Saisie", [column for column, _ in columns], [], _EMPTY_ROWS)
+    _add_prompts(book, [(column.head, _prompt(cards, field)) for column, field in columns])
+    try:
+        office.save_book(book, path, _TEMPLATE_DATE)
+    except OSError as error:
+        raise InputError(
+            f"Impossible d'écrire {path} : {error}. Choisissez un autre dossier.",
+            f"Cannot write {path}: {error}. Choose another folder.",
+        ) from error
+    return path
+
+
+def _template_columns(
+    cards: Catalogue, feeds: Feeds
+) -> Iterator[tuple[office.Column, RegisterField]]:
+    """The columns to fill in, in the order of the fields, with the field of each."""
+    source = _mapped_source(cards, feeds)
+    for name, field in cards.fields_of(feeds).items():
+        if name in source.headers:
+            header = _header(field, source.headers[name])
+            choices = _choices(cards, field)
+            fits = all("," not in c for c in choices)
+            fits = fits and len(",".join(choices)) <= office.MAX_CHOICES
+            yield (
+                office.Column(
+                    header,
+                    max(14, min(40, len(header) + 2)),
+                    editable=True,
+                    choices=choices if fits else (),
+                    form=office.TEXT,
+                ),
+                field,
+            )
+
+
+def _header(field: RegisterField, known: Sequence[str]) -> str:
+    """A header that the mapping knows: the label, else one that says the tax basis, else one."""
+    return next((h for h in (field.label_fr, "Montant HT") if h in known), known[0])
+
+
+def _mapped_source(cards: Catalogue, feeds: Feeds) -> SourceCard:
+    """The department's own source of something."""
+    return next(c for c in cards.sources_of(feeds) if c.headers and c.origin == "own")
+
+
+def _choices(cards: Catalogue, field: RegisterField) -> tuple[str, ...]:
+    """What a cell may say: yes or no, or a label of the code list, in French."""
+    if field.kind == "boolean":
+        return ("oui", "non")
+    if field.kind not in {"code", "codes"}:
+        return ()
+    rows = cards.reference("code_lists")
+    return tuple(dict.fromkeys(r["label_fr"] for r in rows if r["field"] == field.field))
+
+
+def _prompt(cards: Catalogue, field: RegisterField) -> str:
+    """What a column wants, in the few words that a spreadsheet shows beside a cell."""
+    choices = _choices(cards, field)
+    example = _EXAMPLES_BY_FIELD.get(field.field) or (
+        choices[0] if choices else _EXAMPLES.get(field.kind, "")
+    )
+    told = f"{field.label_fr}." + (" Obligatoire." if field.required else "")
+    if example:
+        told += f"\nExemple : {example}"
+    if len(choices) > 1:
+        told += f"\nChoix : {' ; '.join(choices)}"
+    return told if len(told) <= _LONGEST_PROMPT else told[: _LONGEST_PROMPT - 1] + "…"
+
+
+def _add_prompts(book: Workbook, prompts: Sequence[tuple[str, str]]) -> None:
+    """Show a text when a cell of a column is chosen, beside its choices if it has some."""
+    sheet = book.worksheets[0]
+    rules = {str(rule.sqref).split("2:")[0]: rule for rule in sheet.data_validations.dataValidation}
+    for place, (head, prompt) in enumerate(prompts, start=1):
+        letter = get_column_letter(place)
+        rule = rules.get(letter)
+        if rule is None:
+            rule = DataValidation(allow_blank=True)
+            rule.add(f"{letter}2:{letter}{_EMPTY_ROWS + 1}")
+            sheet.data_validations.append(rule)
+        rule.showInputMessage = True
+        rule.promptTitle, rule.prompt = head[:32], prompt
 
 
 def examine(project: Project) -> list[tuple[bool, str, str]]:

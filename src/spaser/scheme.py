@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from spaser.cards import Model, Text, load_yaml, parse
+from spaser.cards import Model, Origin, Text, load_yaml, parse
 from spaser.errors import InputError
 from spaser.project import Project
 
@@ -93,15 +93,36 @@ class ReportSettings(Model):
     accent: str = "#1f5f8b"
 
 
+class Precedence(Model):
+    """Which register a field is taken from when the department's own and DECP both have it.
+
+    The other one fills what the first does not know. `only_in_decp`: what becomes of a contract of
+    DECP that the own register, which covers its buyer and year, does not have.
+    """
+
+    default: Origin = "own"
+    fields: dict[str, Origin] = {"published_date": "decp"}
+    only_in_decp: Literal["set_aside", "counted"] = "set_aside"
+
+    def of(self, field: str) -> Origin:
+        """Where a field is taken from first."""
+        return self.fields.get(field, self.default)
+
+
 class Scheme(Model):
-    """A SPASER scheme (`pipelines/<name>.yml`)."""
+    """A SPASER scheme (`pipelines/<name>.yml`).
+
+    `register_buyer` is the SIRET of the buyer whose registers name none.
+    """
 
     name: str
     title: Text
     period: Period | None = None
     buyers: tuple[Buyer, ...] | Literal["all"]
+    register_buyer: str | None = None
     inputs: tuple[str, ...]
     floor_eur: Decimal = Decimal(40000)
+    precedence: Precedence = Precedence()
     targets: tuple[Target, ...] = ()
     report: ReportSettings = ReportSettings()
 
@@ -132,6 +153,13 @@ class Scheme(Model):
             for number, target in enumerate(self.targets, start=1)
         )
 
+    @property
+    def only_buyer(self) -> str | None:
+        """Whose registers are that name no buyer: `register_buyer`, else the scheme's only one."""
+        if self.register_buyer or self.buyers == "all":
+            return self.register_buyer
+        return self.buyers[0].id if len(self.buyers) == 1 else None
+
     def buyer_names(self) -> dict[str, str]:
         """Name of each buyer the scheme names."""
         return {} if self.buyers == "all" else {buyer.id: buyer.name for buyer in self.buyers}
@@ -153,12 +181,18 @@ def load_scheme(project: Project, name: str) -> Scheme:
     return parse(Scheme, {"name": path.stem, **load_yaml(path)}, f"pipelines/{path.name}")
 
 
-def scheme_for_files(files: tuple[Path, ...]) -> Scheme:
-    """The scheme behind `spaser try`: every buyer found, no targets."""
+def scheme_for_files(files: tuple[Path, ...], buyer: str | None = None) -> Scheme:
+    """The scheme behind `spaser try`: every buyer found, no targets.
+
+    Args:
+        files: the registers.
+        buyer: whose they are, where they do not say.
+    """
     return Scheme(
         name="essai",
         title=Text(fr="Essai sur des registres", en="Trial on registers"),
         buyers="all",
+        register_buyer=buyer,
         inputs=tuple(str(file.resolve()) for file in files),
     )
 

@@ -18,7 +18,7 @@ COLUMNS = (
     "objet", "montant", "codeCPV", "nature", "dureeMois", "dateNotification",
     "datePublicationDonnees", "modification_id", "donneesActuelles",
 )  # fmt: skip
-HOLDERS = ("00040001300015", "00040002100018", "00040003900011")
+HOLDERS = ("00040001000013", "00040002100018", "00040003900011")
 
 
 def flat_rows(

@@ -24,13 +24,13 @@ def _json() -> bytes:
 
 
 XML = """<?xml version="1.0" encoding="UTF-8"?>
-<marches><marche><id>2024-001</id><acheteur><id>00030001400016</id></acheteur>
+<marches><marche><id>2024-001</id><acheteur><id>00030001200010</id></acheteur>
 <nature>Marché</nature><objet>Élagage</objet><codeCPV>77310000</codeCPV>
 <techniques><technique>Sans objet</technique></techniques><montant>52000</montant>
 <dateNotification>2024-05-02</dateNotification>
 <considerationsSociales><considerationSociale>Clause sociale</considerationSociale>
 </considerationsSociales><titulaires><titulaire><typeIdentifiant>SIRET</typeIdentifiant>
-<id>00040001300015</id></titulaire></titulaires></marche></marches>
+<id>00040001000013</id></titulaire></titulaires></marche></marches>
 """.encode()
 
 SEEDS = {"json": _json(), "xml": XML, "csv": CSV.encode(), "gzip": gzip.compress(_json())}

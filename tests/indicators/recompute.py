@@ -9,13 +9,14 @@ from typing import Any
 from spaser.cards import Method
 from spaser.warehouse import Tables
 from tests.curate.run import CARDS, rows
-from tests.indicators.reference import Tally, figure
+from tests.indicators.reference import SPEND, Tally, figure
 
 FIGURES = ("numerator", "denominator", "unknown", "excluded", "value", "low", "high")
 DIMENSIONS = sorted({name for card in CARDS.indicators.values() for name in card.dimensions})
 
 _WEIGHTS = f"""
 with places as (
+    {{spend}}
     select uid, '*' as dimension, '*' as member from facts.contracts
     {
     " ".join(
@@ -47,8 +48,17 @@ from indicators.results r left join tallies
 
 def recomputed(tables: Tables) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each row of results, and the same figures from its evidence."""
-    for row in rows(tables, _WEIGHTS):
-        yield row, figure(method_of(row), row["unit"], tally_of(row))
+    has_spend = tables.exists(SPEND)
+    spend = f"select line_id as uid, '*' as dimension, '*' as member from {SPEND} union all"
+    givers = rows(tables, f"select distinct year, buyer_id from {SPEND}") if has_spend else []
+    given = {(row["year"], row["buyer_id"]) for row in givers}
+    found = rows(tables, _WEIGHTS.format(spend=spend if has_spend else ""))
+    buyers = {row["buyer_id"] for row in found} - {"*"}
+    for row in found:
+        asked = buyers if row["buyer_id"] == "*" else {row["buyer_id"]}
+        silent = not asked or any((row["year"], buyer) not in given for buyer in asked)
+        missing = silent and CARDS.indicators[row["code"]].table_of(method_of(row)) == SPEND
+        yield row, figure(method_of(row), row["unit"], tally_of(row), missing=missing)
 
 
 def method_of(row: dict[str, Any]) -> Method:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from spaser.cards import IndicatorCard, Method
+from spaser.cards import IndicatorCard, Method, TableCard
 from spaser.scheme import Scheme
 from spaser.warehouse import Tables, session
 from tests.curate.run import BUYER, CARDS
@@ -29,6 +29,7 @@ Key = tuple[str, ...]
 """code, method, measure, unit, scope, buyer_id, dimension, member."""
 
 FACTS = CARDS.tables["facts/contracts"]
+SPEND = "facts.spend"
 SCOPES = ("all", "floor", "all_no_maxima", "floor_no_maxima")
 SIX = Decimal("0.000001")
 DEFAULTS: dict[str, Any] = {
@@ -43,25 +44,39 @@ DEFAULTS: dict[str, Any] = {
 
 
 def write_facts(tables: Tables, units: Iterable[Unit], buyers: Sequence[str], named: bool) -> None:
-    """`facts.contracts` and `curated.buyers` as the pipeline writes them."""
-    given = [{"uid": f"u{n}", **DEFAULTS, **unit} for n, unit in enumerate(units)]
-    columns = {
-        name: pa.array(
-            [None if (value := unit.get(name)) is None else str(value) for unit in given],
-            pa.string(),
-        )
-        for name in FACTS.columns
-    }
-    casts = ", ".join(f"cast({name} as {c.type}) as {name}" for name, c in FACTS.columns.items())
+    """`facts.contracts` and `curated.buyers` as the pipeline writes them.
+
+    A unit with a `fact_table` is one of another fact table, which is then written too.
+    """
+    listed_units = list(units)
+    others = {unit["fact_table"] for unit in listed_units if "fact_table" in unit}
+    for table in (FACTS.table, *sorted(others)):
+        card = CARDS.tables[table.replace(".", "/")]
+        own = [unit for unit in listed_units if unit.get("fact_table", FACTS.table) == table]
+        write_units(tables, card, own)
     with session() as connection:
-        connection.register("given", pa.table(columns))
-        tables.write(connection, FACTS.table, f"select {casts} from given")
         listed = ", ".join(f"('{buyer}', null, {named}, true)" for buyer in buyers)
         tables.write(
             connection,
             "curated.buyers",
             f"select * from (values {listed}) b(buyer_id, buyer_name, named_in_scheme, in_scheme)",
         )
+
+
+def write_units(tables: Tables, card: TableCard, units: Sequence[Unit]) -> None:
+    """A fact table of a few units, whose grain is numbered."""
+    given = [{card.grain[0]: f"u{n}", **DEFAULTS, **unit} for n, unit in enumerate(units)]
+    columns = {
+        name: pa.array(
+            [None if (value := unit.get(name)) is None else str(value) for unit in given],
+            pa.string(),
+        )
+        for name in card.columns
+    }
+    casts = ", ".join(f"cast({name} as {c.type}) as {name}" for name, c in card.columns.items())
+    with session() as connection:
+        connection.register("given", pa.table(columns))
+        tables.write(connection, card.table, f"select {casts} from given")
 
 
 # Three-valued expressions
@@ -153,8 +168,13 @@ class Tally:
 
 
 def membership(card: IndicatorCard, method: Method, scope: str, unit: Unit) -> Truth:
-    """Population and scope: a unit whose membership is unknown may be out."""
+    """Population and scope: a unit whose membership is unknown may be out.
+
+    Neither the floor nor maxima bound spend.
+    """
     parts: list[Truth] = [truth_of(method.population or card.population, unit)]
+    if card.table_of(method) == SPEND:
+        return conjunction(*parts)
     if scope.startswith("floor"):
         parts.append(unit.get("at_floor"))
     if scope.endswith("_no_maxima"):
@@ -200,8 +220,14 @@ def share(part: Decimal, whole: Decimal) -> Decimal | None:
     return None if not whole else (part / whole).quantize(SIX, ROUND_HALF_UP)
 
 
-def figure(method: Method, unit: str, tally: Tally) -> dict[str, Any]:
-    """What `indicators.results` must say of a tally."""
+def figure(method: Method, unit: str, tally: Tally, *, missing: bool = False) -> dict[str, Any]:
+    """What `indicators.results` must say of a tally; nothing is known where data is missing."""
+    found = figure_of_known(method, unit, tally)
+    return found | {"value": None, "low": None, "high": None} if missing else found
+
+
+def figure_of_known(method: Method, unit: str, tally: Tally) -> dict[str, Any]:
+    """What `indicators.results` must say of a tally when every buyer gave its data."""
     t, f, u = tally.t, tally.f, tally.u
     mt, mf, mu = tally.mt, tally.mf, tally.mu
     if method.kind in {"mean", "median"}:
@@ -244,14 +270,22 @@ def middle(known: Sequence[Decimal]) -> Decimal | None:
 
 
 def results_of(
-    units: Sequence[Unit], scheme: Scheme, buyers: Sequence[str], year: int
+    all_units: Sequence[Unit], scheme: Scheme, buyers: Sequence[str], year: int
 ) -> dict[Key, dict[str, Any]]:
-    """Every row of `indicators.results` of a year."""
-    units = [unit for unit in units if unit["year"] == year]
-    dimensions = sorted({name for card in CARDS.indicators.values() for name in card.dimensions})
+    """Every row of `indicators.results` of a year; a unit of spend has its `fact_table`."""
+    of_year = [unit for unit in all_units if unit["year"] == year]
+    every = sorted({name for card in CARDS.indicators.values() for name in card.dimensions})
+    spenders = {unit["buyer_id"] for unit in of_year if unit.get("fact_table") == SPEND}
+    silent = {buyer for buyer in buyers if buyer not in spenders}
     found: dict[Key, dict[str, Any]] = {}
     for card in CARDS.indicators.values():
         for method, scope in itertools.product(card.methods, SCOPES):
+            table = card.table_of(method)
+            units = [unit for unit in of_year if unit.get("fact_table", FACTS.table) == table]
+            dimensions = every if table == FACTS.table else []
+            missing = (silent | {"*"} if silent or not spenders else set()) & (
+                {"*", *buyers} if table == SPEND else set()
+            )
             members = [(unit, membership(card, method, scope, unit)) for unit in units]
             for measure in {result.measure for result in method.results}:
                 cells: dict[tuple[str, str, str], Tally] = defaultdict(Tally)
@@ -268,7 +302,8 @@ def results_of(
                     for result in method.results:
                         if result.measure == measure:
                             key = (card.id, method.name, measure, result.unit, scope, *cell)
-                            found[key] = figure(method, result.unit, tally)
+                            lacks = cell[0] in missing
+                            found[key] = figure(method, result.unit, tally, missing=lacks)
     return found
 
 

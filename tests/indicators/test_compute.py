@@ -28,7 +28,7 @@ from tests.indicators.reference import (
     write_facts,
 )
 
-EMPTY_BUYER = "00030003000012"
+EMPTY_BUYER = "00030003800015"
 NAMED = Scheme(
     name="fiction",
     title=Text(fr="Fiction", en="Fiction"),

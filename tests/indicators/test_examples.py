@@ -12,7 +12,7 @@ from spaser.cards import IndicatorCard
 from spaser.scheme import scheme_for_files
 from spaser.warehouse import Tables
 from tests.curate.run import BUYER, CARDS, rows
-from tests.indicators.reference import FACTS, write_facts
+from tests.indicators.reference import write_facts
 
 CATALOGUE = list(CARDS.indicators.values())
 YEAR = 2024
@@ -20,7 +20,8 @@ YEAR = 2024
 
 def results(card: IndicatorCard, folder: Any) -> list[dict[str, Any]]:
     tables = Tables(folder)
-    write_facts(tables, card.example.rows, [BUYER], named=False)
+    units = [{"fact_table": card.fact_table} | row for row in card.example.rows]
+    write_facts(tables, units, [BUYER], named=False)
     indicators.compute(tables, CARDS, scheme_for_files(()), [YEAR])
     return rows(
         tables,
@@ -49,7 +50,8 @@ def test_the_example_shows_every_method_on_known_columns(card):
     # Call-offs counted apart are the default's other half, shown by their own population.
     assert silent <= {"call_offs"}
     for row in card.example.rows:
-        assert set(row) <= set(FACTS.columns)
+        fact = CARDS.tables[row.get("fact_table", card.fact_table).replace(".", "/")]
+        assert set(row) - {"fact_table"} <= set(fact.columns)
     texts = (card.example.text.fr, card.example.text.en)
     assert all(texts)
 

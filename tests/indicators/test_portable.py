@@ -8,9 +8,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from spaser.indicators.compiled import Compiled, compile_cards, evidence_sql, median_sql, scan_sql
+from spaser.indicators.compiled import evidence_sql, median_sql, providers_sql, scan_sql
+from spaser.indicators.compute import compile_for
 from tests.curate.run import CARDS
-from tests.indicators.reference import FACTS
 
 WORDS = (
     r"\bexclude\b", r"\bgroup\s+by\s+all\b", r"\border\s+by\s+all\b", r"\bqualify\b",
@@ -26,20 +26,23 @@ NODES = (exp.Array, exp.List, exp.Lambda, exp.Bracket, exp.Distinct, exp.RegexpL
          exp.IntDiv, exp.Struct, exp.Limit, exp.Star)  # fmt: skip
 
 
-def compiled() -> Compiled:
-    return compile_cards(CARDS.indicators.values(), FACTS)
+COMPILED = {part.relation: part for part in compile_for(CARDS)}
 
 
 def texts() -> dict[str, str]:
-    cards = compiled()
-    found = {
-        "facts/contracts": CARDS.sql("facts/contracts"),
-        "scan": scan_sql(cards, 2024, buyer_dimensions=True),
-        "scan without buyer dimensions": scan_sql(cards, 2024, buyer_dimensions=False),
-        "evidence": evidence_sql(cards, 2024),
-    }
-    for median in cards.medians:
-        found[f"median {median.name}"] = median_sql(cards, median, 2024, buyer_dimensions=True)
+    found = {}
+    for name, cards in COMPILED.items():
+        key = cards.fact.key
+        found |= {
+            key: CARDS.sql(key),
+            f"{name}: scan": scan_sql(cards, 2024, buyer_dimensions=True),
+            f"{name}: scan without buyer dimensions": scan_sql(cards, 2024, buyer_dimensions=False),
+            f"{name}: evidence": evidence_sql(cards, 2024),
+            f"{name}: providers": providers_sql(cards, 2024),
+        }
+        for median in cards.medians:
+            text = median_sql(cards, median, 2024, buyer_dimensions=True)
+            found[f"{name}: median {median.name}"] = text
     return found
 
 
@@ -93,10 +96,11 @@ def test_the_lint_sees_what_is_not_portable(text):
     assert faults(text)
 
 
-def test_one_scan_holds_every_additive_measure():
-    scan = TEXTS["scan"]
+@pytest.mark.parametrize("name", COMPILED)
+def test_one_scan_holds_every_additive_measure(name):
+    scan = TEXTS[f"{name}: scan"]
     tree = sqlglot.parse_one(scan, dialect="postgres")
-    tables = [table.name for table in tree.find_all(exp.Table) if table.name == "facts_contracts"]
-    assert tables == ["facts_contracts"]
-    for measured in compiled().measured:
+    tables = [table.name for table in tree.find_all(exp.Table) if table.name.startswith("facts_")]
+    assert tables == [name]
+    for measured in COMPILED[name].measured:
         assert f"{measured.name}_t" in scan

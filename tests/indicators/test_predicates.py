@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spaser.cards import IndicatorCard
 from spaser.errors import InputError
 from spaser.indicators import predicates
 from spaser.indicators.compiled import compile_cards
+from spaser.indicators.compute import compile_for
 from spaser.warehouse import session
 from tests.curate.run import CARDS
 from tests.indicators.reference import FACTS, truth_of
@@ -129,9 +129,9 @@ def test_every_expression_of_a_card_is_checked_before_anything_runs(change):
 
 
 def test_every_card_of_the_catalogue_is_taken():
-    cards: list[IndicatorCard] = list(CARDS.indicators.values())
-    compiled = compile_cards(cards, FACTS)
-    assert {m.card.id for m in (*compiled.measured, *compiled.medians)} == set(CARDS.indicators)
+    measured = [one for part in compile_for(CARDS) for one in (*part.measured, *part.medians)]
+    taken = {(one.card.id, one.method.name) for one in measured}
+    assert taken == {(card.id, m.name) for card in CARDS.indicators.values() for m in card.methods}
 
 
 # Any condition: the engine and the plain reading agree, nulls included

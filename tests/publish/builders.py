@@ -22,10 +22,15 @@ PROJECT = Project(definitions_root())
 YEARS = range(2021, 2026)
 FIRST_KNOWN_YEAR = 2023
 BUYERS = {
-    "00030001400016": "Métropole de Fiction",
-    "00030002200019": "Ville de Fiction",
-    "00030003000012": "CCAS de Fiction",
+    "00030001200010": "Métropole de Fiction",
+    "00030002000013": "Ville de Fiction",
+    "00030003800015": "CCAS de Fiction",
 }
+DIRECTORATES = (
+    ("00030001200010", "Direction des routes"),
+    ("00030001200010", "Direction du patrimoine"),
+    ("00030001200010", "unknown"),
+)
 HOSTILE = "</script><img src=x onerror=\"alert(1)\">=cmd|'/C calc'!A0 & <b>gras</b>"
 FORMULA = '=HYPERLINK("http://exemple.invalid")'
 
@@ -54,7 +59,7 @@ SCHEME = Scheme(
             indicator="SOC-01",
             measure="value",
             year=2026,
-            buyer="00030002200019",
+            buyer="00030002000013",
             at_least=Decimal("0.25"),
         ),
         Target(
@@ -176,7 +181,7 @@ def facts(years: range = YEARS, each: int = 40) -> list[dict[str, Any]]:
     """Every contract, and one without a date."""
     rows = [contract(year, place) for year in years for place in range(each)]
     undated = contract(years[-1], 0) | {
-        "uid": "00030001400016-SANSDATE",
+        "uid": "00030001200010-SANSDATE",
         "year": None,
         "notified_date": None,
     }
@@ -334,13 +339,17 @@ def _quality(tables: Tables, cards: Catalogue, scheme: Scheme, rows: list[dict[s
         "quality.completeness",
         [
             {
-                "buyer_id": "*",
+                "buyer_id": buyer,
+                "directorate": directorate,
                 "year": year,
                 "field": field,
                 "required": 40,
-                "filled": 40 - place * 7,
+                "filled": 40 - place * 7 if buyer == "*" else 40 - place * (2 + rank),
             }
             for year in YEARS
+            for rank, (buyer, directorate) in enumerate(
+                [("*", "*"), *((buyer, "*") for buyer in BUYERS), *DIRECTORATES]
+            )
             for place, field in enumerate(
                 name for name, field in cards.fields.items() if field.required
             )
@@ -371,3 +380,322 @@ def _quality(tables: Tables, cards: Catalogue, scheme: Scheme, rows: list[dict[s
             },
         ],
     )
+
+
+ACTIONS = pa.schema(
+    [
+        ("action_key", pa.string()),
+        ("rank", pa.int32()),
+        *((name, pa.string()) for name in ("rule", "field", "buyer_id")),
+        ("year", pa.int32()),
+        ("severity", pa.string()),
+        ("count", pa.int64()),
+        ("contracts", pa.int64()),
+        ("amount_eur", pa.decimal128(18, 2)),
+        *((name, pa.string()) for name in ("gain_fr", "gain_en", "action_fr", "action_en")),
+        ("decides", pa.list_(pa.string())),
+    ]
+)
+RECONCILIATION = pa.schema(
+    [
+        *((name, pa.string()) for name in ("own_uid", "decp_uid", "level")),
+        ("score", pa.decimal128(4, 3)),
+        ("buyer_id", pa.string()),
+        ("year", pa.int32()),
+        ("differences", pa.list_(pa.string())),
+        *((name, pa.string()) for name in ("own_values", "decp_values", "reason_fr", "reason_en")),
+        ("decp_received", pa.bool_()),
+        ("is_publication_due", pa.bool_()),
+    ]
+)
+SUSPICIONS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("rule", "uid", "buyer_id")),
+        ("year", pa.int32()),
+        *(
+            (name, pa.string())
+            for name in (
+                "field",
+                "value",
+                "reference_value",
+                "detail",
+                "source_file",
+                "source_pointer",
+            )
+        ),
+        ("amount_eur", pa.decimal128(18, 2)),
+    ]
+)
+METROPOLIS = "00030001200010"
+
+
+def linked(tables: Tables, root: Path) -> Tables:
+    """The same tables under another folder; those written there do not touch the first."""
+    for name in tables.names():
+        folder = root / name.replace(".", "/")
+        folder.mkdir(parents=True)
+        for part in tables.folder(name).iterdir():
+            (folder / part.name).symlink_to(part)
+    return Tables(root)
+
+
+def add_register(tables: Tables) -> None:
+    """What the department's own register brings: comparison, corrections, mappings, audits…"""
+    write(tables, "quality.actions", _actions(), ACTIONS)
+    write(tables, "quality.suspicions", _suspicions(), SUSPICIONS)
+    write(tables, "curated.reconciliation", _reconciliation(), RECONCILIATION)
+    write(tables, "curated.corrections", _corrections())
+    write(tables, "quality.mappings", _mappings())
+    write(tables, "quality.proposals", [{"proposal_id": "P1", "year": 2025}])
+    write(tables, "quality.audits", _audits())
+    write(tables, "indicators.duty", _duty())
+    write(tables, "curated.contracts", _contracts())
+
+
+def _actions() -> list[dict[str, Any]]:
+    empty = dict.fromkeys(ACTIONS.names)
+    return [
+        empty
+        | {
+            "action_key": "qualify",
+            "rank": 1,
+            "field": "social_considerations",
+            "buyer_id": METROPOLIS,
+            "year": 2025,
+            "severity": "warning",
+            "count": 12,
+            "contracts": 12,
+            "gain_fr": "12 marchés à qualifier décident l'objectif « social ».",
+            "gain_en": "12 contracts to qualify decide the target “social”.",
+            "action_fr": "Renseignez les considérations sociales.",
+            "action_en": "Fill in the social considerations.",
+            "decides": ["social"],
+        },
+        empty
+        | {
+            "action_key": "amounts",
+            "rank": 2,
+            "rule": "amount_set_aside",
+            "buyer_id": "*",
+            "year": 2025,
+            "severity": "warning",
+            "count": 3,
+            "contracts": 2,
+            "amount_eur": Decimal("1234567.50"),
+            "gain_fr": "2 montants à confirmer : 1,2 M€ rentrent dans les valeurs.",
+            "gain_en": "2 amounts to confirm: €1.2M enter the values.",
+            "action_fr": "Confirmez ou corrigez le montant <b>.",
+            "action_en": "Confirm or correct the amount <b>.",
+            "decides": [],
+        },
+        empty
+        | {
+            "action_key": "old",
+            "rank": 1,
+            "rule": "undated",
+            "buyer_id": "*",
+            "year": 2023,
+            "severity": "info",
+            "count": 1,
+            "action_fr": "Complétez la date de 2023.",
+            "action_en": "Fill in the date of 2023.",
+        },
+    ]
+
+
+def _suspicions() -> list[dict[str, Any]]:
+    empty = dict.fromkeys(SUSPICIONS.names) | {"buyer_id": METROPOLIS, "year": 2025}
+    return [
+        *(
+            empty
+            | {
+                "rule": "amount_set_aside",
+                "uid": f"{METROPOLIS}-2025M{place:03d}",
+                "field": "amount",
+                "value": HOSTILE if place == 1 else f"{place}000000.00",
+                "reference_value": "900000.00",
+                "source_file": "marches.xlsx",
+                "source_pointer": f"2025!{place}",
+                "amount_eur": Decimal(place * 1_000_000),
+            }
+            for place in range(1, 6)
+        ),
+        empty
+        | {
+            "rule": "amount_set_aside",
+            "uid": f"{METROPOLIS}-2025M005",
+            "field": "amount",
+            "value": "le même marché, une autre fois",
+            "amount_eur": Decimal(5_000_000),
+        },
+        empty
+        | {
+            "rule": "lots_share_id",
+            "value": "4",
+            "detail": "quatre marchés réunis",
+            "amount_eur": Decimal(160_000),
+        },
+        empty | {"rule": "undated", "uid": f"{METROPOLIS}-X", "value": "—", "year": None},
+        empty | {"rule": "cpv_zero_restored", "value": "d'une autre année", "year": 2023},
+    ]
+
+
+def _reconciliation() -> list[dict[str, Any]]:
+    def line(own: str | None, decp: str | None, level: str, **more: Any) -> dict[str, Any]:
+        names = {
+            "own_uid": None if own is None else f"{METROPOLIS}-{own}",
+            "decp_uid": None if decp is None else f"{METROPOLIS}-{decp}",
+        }
+        shared = {"level": level, "buyer_id": METROPOLIS, "year": 2025, "differences": []}
+        return dict.fromkeys(RECONCILIATION.names) | names | shared | more
+
+    return [
+        *(line(f"A{place}", f"A{place}", "id", score=Decimal(1)) for place in range(4)),
+        line(
+            "B1",
+            "B1",
+            "id",
+            score=Decimal(1),
+            differences=["amount", "social_considerations"],
+            own_values='{"amount": "14700.00", "social_considerations": ["social_clause"]}',
+            decp_values='{"amount": 17640.0, "social_considerations": null}',
+        ),
+        line(
+            "C1",
+            "D1",
+            "description",
+            score=Decimal("0.950"),
+            differences=["amount"],
+            own_values='{"amount": "=1+1"}',
+            decp_values='{"amount": "2.00"}',
+        ),
+        line(
+            "E1",
+            "E2",
+            "near",
+            score=Decimal("0.810"),
+            differences=["notified_date"],
+            reason_fr="Montants dans le rapport de 1,2 : TTC et HT ?",
+            reason_en="Amounts in the ratio of 1.2: with and without VAT?",
+        ),
+        line("F1", None, "none", decp_received=True, is_publication_due=True),
+        line("F2", None, "none", decp_received=True, is_publication_due=False),
+        line("F3", None, "none", decp_received=False),
+        line(None, "G1", "none"),
+        line("H1", "H1", "id", year=2024),
+    ]
+
+
+def _corrections() -> list[dict[str, Any]]:
+    line = {
+        "key": f"{METROPOLIS}-2025M003",
+        "field": "amount",
+        "old": "1.00",
+        "new": "35000.00",
+        "reason": "Acte d'engagement relu",
+        "evidence": FORMULA,
+        "author": "Service des marchés",
+        "date": dt.date(2025, 12, 1),
+        "status": "applied",
+        "found": "1.00",
+        "line": 2,
+    }
+    return [
+        line,
+        line | {"field": "object", "old": None, "new": "Objet précisé", "line": 3},
+        line | {"key": "INCONNU", "status": "unknown_key", "found": None, "line": 4},
+        line | {"old": "2.00", "status": "refused", "line": 5},
+    ]
+
+
+def _mappings() -> list[dict[str, Any]]:
+    columns = [
+        ("A", "N° du marché", "contract_id", "1.000"),
+        ("B", "Montant (€ HT)", "amount", "0.930"),
+        ("C", HOSTILE, None, None),
+    ]
+    return [
+        {
+            "source_file": "marches.xlsx",
+            "sheet": sheet,
+            "column_letter": letter,
+            "header": header,
+            "field": field,
+            "confidence": None if confidence is None else Decimal(confidence),
+            "reviewed": sheet == "2025",
+            "samples": "2025-001",
+        }
+        for sheet in ("2024", "2025")
+        for letter, header, field, confidence in columns
+    ]
+
+
+def _audits() -> list[dict[str, Any]]:
+    return [
+        {
+            "code": "SOC-01",
+            "year": year,
+            "scope": "floor",
+            "buyer_id": "*",
+            "declared_value": Decimal("0.500000"),
+            "estimated_value": Decimal("0.400000"),
+            "low": Decimal("0.300000"),
+            "high": Decimal("0.550000"),
+            "sampled": 25,
+            "checked": 20,
+            "undetermined": 2,
+            "population": 34,
+            "declared_unknown": 4,
+            "unknown_checked": 3,
+            "unknown_found": 1,
+            "seed": "7",
+            "agreement": Decimal("0.900000"),
+        }
+        for year in (2024, 2025)
+    ]
+
+
+def _duty() -> list[dict[str, Any]]:
+    verdicts = [
+        (METROPOLIS, 2025, "52000000.00", "52000000.00", "bound"),
+        ("00030002000013", 2025, "12000000.00", None, "undecidable"),
+        ("00030003800015", 2025, None, None, "no_data"),
+        (METROPOLIS, 2024, "49000000.00", "49500000.00", "not_bound"),
+    ]
+    return [
+        {
+            "scheme": SCHEME.name,
+            "buyer_id": buyer,
+            "year": year,
+            "spend_low_eur": None if low is None else Decimal(low),
+            "spend_high_eur": None if high is None else Decimal(high),
+            "threshold_eur": Decimal("50000000.00"),
+            "threshold_source": "CCP art. D2111-3",
+            "threshold_status": "to_check" if year == 2024 else "verified",
+            "status": status,
+            "reason_fr": "des lignes TTC sans taux" if status == "undecidable" else None,
+            "reason_en": "lines with VAT without rate" if status == "undecidable" else None,
+        }
+        for buyer, year, low, high, status in verdicts
+    ]
+
+
+def _contracts() -> list[dict[str, Any]]:
+    amount = Decimal("100.00")
+    return [
+        {
+            "buyer_id": METROPOLIS,
+            "year": year,
+            "tax_basis": basis,
+            "amount_initial_eur": amount,
+            "amount_usable_eur": amount if basis == "ht" or rate else None,
+        }
+        for year, basis, rate in [
+            (2025, "ht", False),
+            (2025, "ht", False),
+            (2025, "ttc", True),
+            (2025, "ttc", False),
+            (2025, None, False),
+            (2024, "ht", False),
+        ]
+    ]

@@ -61,14 +61,17 @@ Row = dict[str, Any]
 
 
 class Recomputer:
-    """Figures from `indicators.evidence` joined to `facts.contracts`, in plain Python."""
+    """Figures from `indicators.evidence` joined to `facts.contracts`, in plain Python.
+
+    A line of spending is no contract: it has a buyer, and no dimension.
+    """
 
     def __init__(self, connection: Connection, cards: Catalogue) -> None:
         found = connection.execute(
             """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
-                c.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
+                e.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
                 c.amount_band, c.department_code
-            from indicators.evidence e join facts.contracts c on c.uid = e.unit_id"""
+            from indicators.evidence e left join facts.contracts c on c.uid = e.unit_id"""
         )
         names = [column[0] for column in found.description or []]
         self.rows: dict[tuple[str, ...], list[Row]] = {}

@@ -1,9 +1,10 @@
 """Flat forms: the rows of one contract (holder × amendment) become one record.
 
 A form whose card says `grain: row_per_holder` repeats the contract on each row. Rows of one file
-with the same buyer, id and object are one record: its fields are those of the first version (the
-lowest amendment number, else the earliest notification), its holders those of that version, and
-the later versions are its amendments, in the vocabulary of the DECP schema.
+with the same buyer, id, lot and object are one record: its fields are those of the first version
+(the lowest amendment number, else the earliest notification), its holders those of that version,
+and the later versions are its amendments, in the vocabulary of the DECP schema. Rows of one version
+whose amounts differ keep the first one's; `other_amounts` names the others, and a finding says so.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ def collapse_rows(connection: Connection, catalogue: Catalogue) -> tuple[int, in
     connection.execute(
         f"""create temp view all_records as
         select * exclude (holders), holders, 1::bigint as row_count,
-            null::varchar as flat_amendments
+            null::varchar as flat_amendments, null::varchar as other_amounts
         from staged_rows where source not in ({sources})
         union all by name
         select f.first_row.source_file, f.first_row.file_sha256, f.first_row.source,
             f.first_row.source_pointer, f.first_row.position, f.first_row.record_kind,
-            {fields}, f.holders, f.row_count, f.flat_amendments
+            {fields}, f.first_row.origin, f.holders, f.row_count, f.flat_amendments,
+            f.other_amounts
         from flat_records f"""
     )
     connection.execute(
@@ -66,6 +68,7 @@ def _count(connection: Connection, relation: str) -> int:
 
 def _flat_rows(sources: str) -> str:
     return f"""select *, {OBJECT_KEY.format("object")} as object_key,
+        lower(trim(coalesce(lot_number, ''))) as lot_key,
         coalesce(try_cast(amendment_id as bigint), 0) as version_number,
         case when amendment_id is null then coalesce(notified_date, '') else '' end as version_date
     from staged_rows where source in ({sources})"""
@@ -76,17 +79,17 @@ with versions as (
     select *, dense_rank() over contract as version
     from flat_rows
     window contract as (
-        partition by source_file, buyer_id, contract_id, object_key
+        partition by source_file, buyer_id, contract_id, lot_key, object_key
         order by version_number, version_date)
 ), first_of_version as (
-    select source_file, buyer_id, contract_id, object_key, version, amendment_id,
+    select source_file, buyer_id, contract_id, lot_key, object_key, version, amendment_id,
         notified_date, published_date, amount, duration_months,
         row_number() over (
-            partition by source_file, buyer_id, contract_id, object_key, version
+            partition by source_file, buyer_id, contract_id, lot_key, object_key, version
             order by position) as rank_in_version
     from versions
 ), amendments as (
-    select source_file, buyer_id, contract_id, object_key,
+    select source_file, buyer_id, contract_id, lot_key, object_key,
         to_json(list({'id': coalesce(amendment_id, cast(version - 1 as varchar)),
             'dateNotificationModification': notified_date,
             'datePublicationDonneesModification': published_date,
@@ -95,8 +98,9 @@ with versions as (
     from first_of_version where version > 1 and rank_in_version = 1
     group by all
 ), contracts as (
-    select source_file, buyer_id, contract_id, object_key, count(*) as row_count,
+    select source_file, buyer_id, contract_id, lot_key, object_key, count(*) as row_count,
         arg_min(v, (version, position)) as first_row,
+        list_sort(list(distinct amount) filter (where version = 1)) as amounts,
         list(distinct holders) filter (where version = 1 and holders is not null) as holder_texts
     from versions v group by all
 )
@@ -104,9 +108,11 @@ select c.first_row, c.row_count,
     case when c.holder_texts is not null
         then '[' || list_aggregate(list_transform(list_sort(c.holder_texts),
             lambda h: h[2:-2]), 'string_agg', ',') || ']' end as holders,
-    a.amendments as flat_amendments
+    a.amendments as flat_amendments,
+    case when len(c.amounts) > 1 then array_to_string(list_filter(
+        c.amounts, lambda x: x is distinct from c.first_row.amount), ' ; ') end as other_amounts
 from contracts c left join amendments a
-    on a.source_file = c.source_file and a.object_key = c.object_key
+    on a.source_file = c.source_file and a.object_key = c.object_key and a.lot_key = c.lot_key
     and a.buyer_id is not distinct from c.buyer_id
     and a.contract_id is not distinct from c.contract_id
 """

@@ -1,10 +1,12 @@
 """Which contract each record is about: `curated.publications`.
 
-Grain: one record of `curated.records`. A record without buyer or id is `rejected`. Records of one
-key (buyer, id) with different objects inside one file are lots: each object is a contract, matched
-across files by its object; otherwise all records of a key are one contract. Of its records the
-latest publication date wins, then file name, then position, last wins (`retained`); the others
-are `merged`. Suffixes `#2`, `#3`… follow the lot number, then the first publication, then the
+Grain: one record of `curated.records`. A record without buyer or id is `rejected`. The department's
+own register and DECP are told apart (`origin`): each is put in order alone, and
+`curated.reconciliation` says which of their contracts are the same. Records of one key (buyer, id)
+with different lot numbers, or without them different objects, inside one file are lots: each is a
+contract, matched across files the same way; otherwise all records of a key are one contract. Of its
+records the latest publication date wins, then file name, then position, last wins (`retained`); the
+others are `merged`. Suffixes `#2`, `#3`… follow the lot number, the first publication, then the
 object, so that they do not depend on file names. Source: ARCHITECTURE §4, DOMAIN §4.2.
 """
 
@@ -53,46 +55,48 @@ def build(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
 
 
 _KEYED = """
-select record_number, record_kind, buyer_id, contract_id, notified_date, published_date,
-    count(*) over (partition by record_kind, buyer_id, contract_id) as records_of_key
+select record_number, record_kind, origin, buyer_id, contract_id, notified_date, published_date,
+    count(*) over (partition by record_kind, origin, buyer_id, contract_id) as records_of_key
 from curated.records
 """
 
 _REPEATED = """
 with texts as (
-    select record_number, source_file, lot_number as declared_lot, {object_key} as object_key,
+    select record_number, source_file, lot_number as declared_lot,
+        coalesce('lot ' || nullif(trim(lower(lot_number)), ''), {object_key}) as object_key,
         {compared}
     from curated.records
     where record_number in (
         select record_number from keyed
         where records_of_key > 1 and buyer_id is not null and contract_id is not null)
 ), objects_of_file as (
-    select record_kind, buyer_id, contract_id, source_file,
+    select record_kind, origin, buyer_id, contract_id, source_file,
         count(distinct object_key) as objects
     from texts join keyed using (record_number) group by all
 ), lot_keys as (
-    select record_kind, buyer_id, contract_id, max(objects) > 1 as has_lots
+    select record_kind, origin, buyer_id, contract_id, max(objects) > 1 as has_lots
     from objects_of_file group by all
 )
-select t.*, k.record_kind, k.buyer_id, k.contract_id, l.has_lots,
+select t.*, k.record_kind, k.origin, k.buyer_id, k.contract_id, l.has_lots,
     case when l.has_lots then t.object_key else '' end as lot_key,
     coalesce(t.declared_lot, nullif(regexp_extract(
         strip_accents(lower(coalesce(t.object, ''))),
         '\\blots?\\s*(?:n[^a-z0-9]{{0,2}}|no\\.?)?\\s*([0-9]+[a-z]?)\\b', 1), '')) as lot_number
 from texts t join keyed k using (record_number)
-join lot_keys l using (record_kind, buyer_id, contract_id)
+join lot_keys l using (record_kind, origin, buyer_id, contract_id)
 """
 
 _ASSIGNED = """
 with contracts as (
-    select r.record_kind, r.buyer_id, r.contract_id, lot_key, max(lot_number) as lot_number,
+    select r.record_kind, r.origin, r.buyer_id, r.contract_id, lot_key,
+        max(lot_number) as lot_number,
         min(k.published_date) as first_published, min(r.object) as object, count(*) as publications,
         bool_or(has_lots) as has_lots
-    from repeated r join keyed k using (record_number, record_kind, buyer_id, contract_id)
+    from repeated r join keyed k using (record_number, record_kind, origin, buyer_id, contract_id)
     group by all
 ), numbered as (
     select *, row_number() over (
-        partition by record_kind, buyer_id, contract_id
+        partition by record_kind, origin, buyer_id, contract_id
         order by try_cast(regexp_extract(lot_number, '[0-9]+') as int) nulls last, lot_number,
             first_published nulls last, object, lot_key) as lot_rank
     from contracts
@@ -100,16 +104,17 @@ with contracts as (
 select r.record_number, n.lot_rank, n.publications, n.has_lots,
     case when n.has_lots then n.lot_number end as lot_number,
     row_number() over (
-        partition by r.record_kind, r.buyer_id, r.contract_id, r.lot_key
+        partition by r.record_kind, r.origin, r.buyer_id, r.contract_id, r.lot_key
         order by k.published_date desc nulls last, r.record_number desc) = 1 as is_retained,
     first_value(r.record_number) over (
-        partition by r.record_kind, r.buyer_id, r.contract_id, r.lot_key
+        partition by r.record_kind, r.origin, r.buyer_id, r.contract_id, r.lot_key
         order by k.published_date desc nulls last, r.record_number desc) as retained_number,
     min(k.notified_date) over contract as first_notified,
     min(k.published_date) over contract as first_published
-from repeated r join numbered n using (record_kind, buyer_id, contract_id, lot_key)
+from repeated r join numbered n using (record_kind, origin, buyer_id, contract_id, lot_key)
 join (select record_number, notified_date, published_date from keyed) k using (record_number)
-window contract as (partition by r.record_kind, r.buyer_id, r.contract_id, r.lot_key)
+window contract as (
+    partition by r.record_kind, r.origin, r.buyer_id, r.contract_id, r.lot_key)
 """
 
 
@@ -127,9 +132,10 @@ def _differences() -> str:
 
 _PUBLICATIONS = """
 with keys as (
-    select distinct record_kind, buyer_id, contract_id from keyed where contract_id like '%#%'
+    select distinct record_kind, origin, buyer_id, contract_id
+    from keyed where contract_id like '%#%'
 )
-select k.record_number, k.record_kind,
+select k.record_number, k.record_kind, k.origin,
     case when k.buyer_id is null or k.contract_id is null then null
         else k.buyer_id || '-' || k.contract_id
             -- Where another contract is already called so, one more sign tells them apart.
@@ -145,7 +151,8 @@ select k.record_number, k.record_kind,
     nullif(d.differences, '') as differences
 from keyed k left join assigned a using (record_number)
 left join differences d using (record_number)
-left join keys taken on taken.record_kind = k.record_kind and taken.buyer_id = k.buyer_id
+left join keys taken on taken.record_kind = k.record_kind and taken.origin = k.origin
+    and taken.buyer_id = k.buyer_id
     and taken.contract_id = k.contract_id || '#' || a.lot_rank
 order by k.record_number
 """

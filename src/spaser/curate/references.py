@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from spaser.cards import Catalogue
 from spaser.scheme import Scheme
 from spaser.warehouse import Connection
 
+_TYPED = {
+    "amount_bands": {"from_eur": "decimal(18,2)", "to_eur": "decimal(18,2)"},
+    "thresholds": {"valid_from": "date", "valid_to": "date", "value_ht": "decimal(18,2)"},
+    "supplier_kinds": {
+        "is_inclusive": "boolean",
+        "is_inclusive_hub": "boolean",
+        "list_required": "boolean",
+    },
+}
+"""Reference tables that SQL reads, with the types of the columns that are no text."""
+
+
+def _register_csv(
+    connection: Connection, catalogue: Catalogue, name: str, types: Mapping[str, str]
+) -> None:
+    rows = [
+        {column: text or None for column, text in row.items()} for row in catalogue.reference(name)
+    ]
+    connection.register(f"{name}_rows", pa.Table.from_pylist(rows))
+    cast = ", ".join(f"cast({column} as {kind}) as {column}" for column, kind in types.items())
+    connection.execute(
+        f"create table reference.{name} as select * replace ({cast}) from {name}_rows"
+    )
+
 
 def register(connection: Connection, catalogue: Catalogue, scheme: Scheme) -> None:
-    """Create `reference.amount_bands`, `reference.buyers`, `reference.scheme` and the macros."""
+    """Create the dated tables, the scheme and its buyers (`reference.*`), and the macros."""
     connection.execute("create schema if not exists reference")
-    bands = [
-        {"code": row["code"], "from_eur": row["from_eur"], "to_eur": row["to_eur"] or None}
-        for row in catalogue.reference("amount_bands")
-    ]
-    connection.register("amount_band_rows", pa.Table.from_pylist(bands))
-    connection.execute(
-        """create table reference.amount_bands as
-        select code, cast(from_eur as decimal(18,2)) as from_eur,
-            cast(to_eur as decimal(18,2)) as to_eur
-        from amount_band_rows"""
-    )
+    for name, types in _TYPED.items():
+        _register_csv(connection, catalogue, name, types)
     names = [{"buyer_id": key, "buyer_name": name} for key, name in scheme.buyer_names().items()]
     schema = pa.schema([("buyer_id", pa.string()), ("buyer_name", pa.string())])
     connection.register("buyer_rows", pa.Table.from_pylist(names, schema=schema))
@@ -40,6 +57,8 @@ def register(connection: Connection, catalogue: Catalogue, scheme: Scheme) -> No
     connection.register("required_rows", pa.Table.from_pylist(required))
     connection.execute("create table reference.required_fields as select * from required_rows")
     connection.execute(_OBJECTS_OF)
+    connection.execute(_CONSIDERATION)
+    connection.execute(_SIRET_IS_VALID)
 
 
 _OBJECTS_OF = """
@@ -64,3 +83,37 @@ create macro objects_of(nested, name) as case
 `[{"titulaire": {…}}]` is the official one and takes the short way; `[{…}]`, `{"titulaire": […]}`
 and lists of lists are opened too; broken parts such as `{"titulaire": "id"}` give nothing.
 """
+
+
+_CONSIDERATION = """
+create macro consideration(listed, is_partial, wanted, is_from_decp, ticked) as case
+    when ticked is not null and (ticked or coalesce(is_from_decp, false)) then ticked
+    when list_contains(listed, wanted) then true
+    when ticked is not null then ticked
+    when is_partial then null
+    else list_contains(listed, wanted) end
+"""
+"""Whether a consideration is present, from a list and from a yes/no column.
+
+The own register's yes/no prevails over DECP's list; of one register a yes prevails over a no.
+"""
+
+_SIRET_IS_VALID = """
+create macro luhn_sum(digits) as list_sum(list_transform(range(1, length(digits) + 1), lambda i:
+    (cast(substr(digits, length(digits) + 1 - i, 1) as int) * (2 - i % 2)) // 10
+    + (cast(substr(digits, length(digits) + 1 - i, 1) as int) * (2 - i % 2)) % 10));
+create macro siret_is_valid(digits) as case
+    when not regexp_full_match(digits, '[0-9]{14}') then false
+    when starts_with(digits, '356000000') then luhn_sum(digits) % 10 = 0 or list_sum(
+        list_transform(range(1, 15), lambda i: cast(substr(digits, i, 1) as int))) % 5 = 0
+    else luhn_sum(digits) % 10 = 0 end;
+create macro siret_of(text) as case
+    when regexp_full_match(regexp_replace(text, '[^0-9A-Za-z]', '', 'g'), '[0-9]{14}')
+        then regexp_replace(text, '[^0-9A-Za-z]', '', 'g')
+    when regexp_full_match(regexp_replace(text, '[^0-9A-Za-z]', '', 'g'), '[0-9]{13}')
+        and siret_is_valid('0' || regexp_replace(text, '[^0-9A-Za-z]', '', 'g'))
+        then '0' || regexp_replace(text, '[^0-9A-Za-z]', '', 'g')
+    else text end
+"""
+"""Luhn's key of a SIRET (La Poste: sum of digits multiple of five, DOMAIN §4.2), and a SIRET
+written with spaces or without the leading zero that a spreadsheet lost."""

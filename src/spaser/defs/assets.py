@@ -20,7 +20,10 @@ Results = Iterator[dg.MaterializeResult[None]]
 
 INPUTS = "quality/inputs"
 VERDICTS = "indicators/verdicts"
-BY_YEAR = ("indicators.results", "indicators.evidence", "indicators.verdicts")
+CONCLUSIONS = ("indicators/duty", "quality/audits", "quality/proposals", "quality/actions")
+"""What is concluded from results and verdicts: the duty, the audits, and what to do next."""
+
+BY_YEAR = ("indicators.results", "indicators.evidence", "indicators.verdicts", "indicators.duty")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ def steps(catalogue: Catalogue, years: Sequence[str]) -> list[Step]:
     books = [
         card
         for card in tables.values()
-        if card.key.startswith("quality/") and card.key != INPUTS and card not in built
+        if card.key.startswith("quality/")
+        and card.key not in (INPUTS, *CONCLUSIONS)
+        and card not in built
     ]
     return [
         _staging(catalogue, tables.get(INPUTS)),
@@ -48,6 +53,7 @@ def steps(catalogue: Catalogue, years: Sequence[str]) -> list[Step]:
         *([_books(catalogue, books, built)] if books else []),
         *_indicators(catalogue, tables, partitions),
         _verdicts(catalogue, tables, partitions),
+        _conclusions(catalogue, tables, partitions),
         _report(catalogue, tables, partitions),
     ]
 
@@ -56,7 +62,7 @@ def _is_built(catalogue: Catalogue, card: TableCard) -> bool:
     """Whether `curate.build` makes the table: curated, facts, and quality tables with SQL."""
     has_sql = (catalogue.assets / f"{card.key}.sql").is_file()
     return card.key.startswith(("curated/", "facts/")) or (
-        card.key.startswith("quality/") and has_sql
+        card.key.startswith("quality/") and has_sql and card.key not in CONCLUSIONS
     )
 
 
@@ -77,7 +83,8 @@ def _staging(catalogue: Catalogue, inputs: TableCard | None) -> Step:
 
         tables = run.tables
         root = run.installation.root
-        ingest.stage(input_files(run.scheme, root), tables, run.cards, root)
+        files = input_files(run.scheme, root)
+        ingest.stage(files, tables, run.cards, root, run.mappings, run.scheme.only_buyer)
         for card in cards:
             key = specs.staged_key(card)
             yield _result(key, tables)
@@ -214,12 +221,45 @@ def _verdicts(
     return Step("verdicts", Text(fr="Objectifs", en="Objectives"), decorate(verdicts))
 
 
+def _conclusions(
+    catalogue: Catalogue, tables: dict[str, TableCard], partitions: dg.StaticPartitionsDefinition
+) -> Step:
+    """What follows from the results: who is bound, what audits say, what to correct first."""
+    cards = [tables[key] for key in CONCLUSIONS]
+    earlier = [*_result_keys(catalogue, tables), VERDICTS, "quality/findings"]
+    with _beta():
+        decorate = dg.multi_asset(
+            name="conclusions",
+            specs=[specs.table_spec(catalogue, card, card.depends_on or earlier) for card in cards],
+            check_specs=_all_checks(cards),
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )
+
+    def conclusions(context: dg.AssetExecutionContext, run: Run) -> Results:
+        from spaser.indicators import write_actions, write_duty
+        from spaser.quality.audit import write_audits
+        from spaser.quality.proposals import write_proposals
+
+        years = [int(year) for year in context.partition_keys]
+        for year in years:
+            write_duty(run.tables, run.cards, run.scheme, year)
+        write_audits(run.tables, run.installation, run.scheme)
+        write_proposals(run.tables, run.installation, run.scheme)
+        write_actions(run.tables, run.cards, run.scheme, years)
+        yield from _checked(run, cards)
+
+    title = Text(fr="Ce qu'il reste à faire", en="What is left to do")
+    return Step("conclusions", title, decorate(conclusions))
+
+
 def _report(
     catalogue: Catalogue, tables: dict[str, TableCard], partitions: dg.StaticPartitionsDefinition
 ) -> Step:
     """The report of each year and the published database, swapped in last."""
     quality = [key for key in tables if key.startswith("quality/")]
-    deps = [*_result_keys(catalogue, tables), VERDICTS, "facts/contracts", *quality]
+    deps = [*_result_keys(catalogue, tables), VERDICTS, "indicators/duty", *quality]
+    deps += [key for key in tables if key.startswith("facts/")]
     with _beta():
         decorate = dg.multi_asset(
             name="report",

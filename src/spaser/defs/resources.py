@@ -7,8 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from spaser import ledger
 from spaser.cards import Catalogue, catalogue
 from spaser.curate import Settings
+from spaser.mappings import Mapping, load_mappings, spellings_of
 from spaser.project import Project
 from spaser.scheme import Scheme
 from spaser.warehouse import Tables
@@ -51,10 +53,20 @@ class Run(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Tables(Path(folder) if folder else self.installation.curated(self.scheme.name))
 
     @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """How the department's own spreadsheets are read."""
+        return load_mappings(self.installation, self.scheme.name)
+
+    @property
     def settings(self) -> Settings:
         """What the curate step asks for."""
-        day = date.fromisoformat(self.as_of) if self.as_of else None
-        return Settings(scheme=self.scheme, as_of=day)
+        name = self.scheme.name
+        return Settings(
+            scheme=self.scheme,
+            as_of=date.fromisoformat(self.as_of) if self.as_of else None,
+            spellings=spellings_of(self.mappings, self.cards),
+            ledger=ledger.read(ledger.ledger_file(self.installation, name)),
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spaser.curate.values import FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR
 from spaser.scheme import Scheme
+from spaser.values import FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR
 
 WIDEST = range(FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR + 1)
 """The years of a scheme without period: every year that a date of a register may have."""

@@ -4,7 +4,9 @@ Every unit has three-valued states: `t`, `f` or `u` (unknown) for its membership
 floor, maxima) and for what each card asks (`met`). Membership states are group keys, met states
 are counters. The finest group-by comes first, then the roll-up, and last, on what little is left,
 the join with the small table of scopes; unpivoting and division are done outside the engine
-(`results`). All additive measures of the cards of one fact table are in this one scan.
+(`results`). All additive measures of one fact table, whatever their cards, are in this one scan.
+
+A fact table without floor or maxima (spend) is the same in every scope: neither bounds it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ SCOPES = ("all", "floor", "all_no_maxima", "floor_no_maxima")
 STATES = ("t", "f", "u")
 ALL = "*"
 COUNT = "count"
+REGISTER = "facts.contracts"
+"""A buyer without a row here has no contract. Without a row of another fact table it gave no data:
+its total is unknown, not zero."""
+
 UNKNOWN_MEMBER = "unknown"
 
 
@@ -57,6 +63,11 @@ class Measured:
         return f"whole_{self.weight or COUNT}_{self.population}"
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimensions along which this measure is printed."""
+        return self.card.dimensions_of(self.method)
+
+    @property
     def units(self) -> tuple[str, ...]:
         """The units in which this measure is printed."""
         return tuple(r.unit for r in self.method.results if r.measure == self.measure)
@@ -64,7 +75,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Compiled:
-    """The cards of one fact table, ready to run."""
+    """The methods of one fact table, ready to run."""
 
     fact: TableCard
     weights: dict[str, str]
@@ -74,9 +85,29 @@ class Compiled:
     populations: tuple[str, ...]
     mets: tuple[str, ...]
 
+    @property
+    def relation(self) -> str:
+        """The name of the fact table in the portable SQL: `facts_contracts`."""
+        return self.fact.table.replace(".", "_")
+
+    @property
+    def silence_is_zero(self) -> bool:
+        """Whether a buyer without units has none, rather than gave none."""
+        return self.fact.table == REGISTER
+
+    @property
+    def unit_id(self) -> str:
+        """The column that names a unit: the grain of the fact table."""
+        return self.fact.grain[0]
+
+    def of(self, codes: Iterable[str]) -> list[Measured]:
+        """The measures of some cards."""
+        wanted = set(codes)
+        return [m for m in (*self.measured, *self.medians) if m.card.id in wanted]
+
 
 def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
-    """Parse and check every predicate, and lay out the counters.
+    """Parse and check every predicate of the methods of a fact table, and lay out the counters.
 
     Raises:
         InputError: a predicate that is no pure boolean expression over the fact table.
@@ -88,8 +119,10 @@ def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
     weights: dict[str, str] = {}
     dimensions: dict[str, None] = {}
     for card in sorted(cards, key=lambda card: card.id):
-        dimensions |= dict.fromkeys(card.dimensions)
         for method in card.methods:
+            if card.table_of(method) != fact.table:
+                continue
+            dimensions |= dict.fromkeys(card.dimensions_of(method))
             population = predicates.predicate(card, fact, method.population or card.population)
             population_name = populations.setdefault(population, f"population_{len(populations)}")
             met = _met(card, fact, method)
@@ -172,14 +205,22 @@ def units_sql(compiled: Compiled, year: int, extra: Sequence[str] = ()) -> str:
             f"coalesce(cast({name} as varchar), '{UNKNOWN_MEMBER}') as {name}"
             for name in compiled.dimensions
         ),
-        f"{_state('at_floor')} as floor_state",
-        f"{_state('is_maximum')} as maxima_state",
+        f"{_scope_state(compiled.fact, 'at_floor', 't')} as floor_state",
+        f"{_scope_state(compiled.fact, 'is_maximum', 'f')} as maxima_state",
         *(f"{_state(text)} as population_{n}" for n, text in enumerate(compiled.populations)),
         *(f"{_state(text)} as met_{n}" for n, text in enumerate(compiled.mets)),
         *columns,
     ]
-    table = compiled.fact.table.replace(".", "_")
-    return f"select {', '.join(lines)}\nfrom {table}\nwhere year = {year}"
+    return f"select {', '.join(lines)}\nfrom {compiled.relation}\nwhere year = {year}"
+
+
+def _scope_state(fact: TableCard, column: str, otherwise: str) -> str:
+    return _state(column) if column in fact.columns else f"'{otherwise}'"
+
+
+def providers_sql(compiled: Compiled, year: int) -> str:
+    """The buyers that have a unit of the fact table in a year."""
+    return f"select buyer_id from {compiled.relation} where year = {year} group by buyer_id"
 
 
 SCOPES_SQL = """
@@ -318,8 +359,8 @@ def scan_sql(compiled: Compiled, year: int, buyer_dimensions: bool) -> str:
     sets = ",\n    ".join(
         f"({', '.join([*states, *names])})" for names in _grouping_sets(compiled, buyer_dimensions)
     )
-    dimension = " ".join(f"when grouping({name}) = 0 then '{name}'" for name in compiled.dimensions)
-    member = " ".join(f"when grouping({name}) = 0 then {name}" for name in compiled.dimensions)
+    dimension = _grouped({name: f"'{name}'" for name in compiled.dimensions})
+    member = _grouped({name: name for name in compiled.dimensions})
     # Units out of every population would only carry zeros.
     possible = " or ".join(f"population_{n} <> 'f'" for n in range(len(compiled.populations)))
     return f"""with states as ({_STATES_SQL}),
@@ -336,8 +377,8 @@ group by {", ".join(keys)}
 rolled as (
 select {", ".join(states)},
     case when grouping(buyer_id) = 0 then buyer_id else '{ALL}' end as buyer_id,
-    case {dimension} else '{ALL}' end as dimension,
-    case {member} else '{ALL}' end as member,
+    {dimension} as dimension,
+    {member} as member,
     {_lines(summed)}
 from finest
 group by grouping sets (
@@ -349,6 +390,14 @@ select s.scope, r.buyer_id, r.dimension, r.member,
 from rolled r join scopes s
     on s.floor_state = r.floor_state and s.maxima_state = r.maxima_state
 group by s.scope, r.buyer_id, r.dimension, r.member"""
+
+
+def _grouped(values: dict[str, str]) -> str:
+    """The value of the dimension that a row is grouped by."""
+    if not values:
+        return f"'{ALL}'"
+    cases = " ".join(f"when grouping({name}) = 0 then {value}" for name, value in values.items())
+    return f"case {cases} else '{ALL}' end"
 
 
 def _lines(expressions: Sequence[str]) -> str:
@@ -423,7 +472,7 @@ def evidence_sql(compiled: Compiled, year: int, chosen: Sequence[Measured] | Non
     return f"""with states as ({_STATES_SQL}),
 scopes as ({SCOPES_SQL}),
 units as (
-{units_sql(compiled, year, extra=("uid", "amount_exclusion_reason"))}
+{units_sql(compiled, year, extra=(f"{compiled.unit_id} as unit_id", "amount_exclusion_reason"))}
 ),
 scoped as (
 select s.scope, s.membership, units.*
@@ -482,7 +531,7 @@ def _evidence_select(
     card, method = measured.card, measured.method
     return (
         f"select '{card.id}' as code, '{method.name}' as method, scope, "
-        f"'{measured.measure}' as measure, {year} as year, buyer_id, uid as unit_id, "
+        f"'{measured.measure}' as measure, {year} as year, buyer_id, unit_id, "
         f"{role} as role, cast({weight} as decimal(18,2)) as weight, {reason} as reason "
         f"from scoped where {measured.population} <> 'f' and {where}"
     )

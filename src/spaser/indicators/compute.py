@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 import pyarrow as pa
 
@@ -14,9 +13,10 @@ from spaser.indicators.compiled import (
     compile_cards,
     evidence_sql,
     median_sql,
+    providers_sql,
     scan_sql,
 )
-from spaser.indicators.results import results_sql
+from spaser.indicators.results import register_cells, results_sql
 from spaser.scheme import Scheme
 from spaser.warehouse import Connection, DuckDBEngine, Engine, Tables, literal, session
 
@@ -52,7 +52,7 @@ def compute(
     Years do not depend on each other: a few are computed at a time, each in its own session.
 
     Args:
-        tables: where `facts.contracts` is and the results go.
+        tables: where the fact tables are and the results go.
         catalogue: the cards.
         scheme: whose buyers, floor and name the rows carry.
         years: years of first notification.
@@ -70,7 +70,7 @@ def compute(
     ]
     if not cards:
         return 0
-    compiled = compile_cards(cards, catalogue.tables[FACT_TABLE.replace(".", "/")])
+    compiled = _compile(catalogue, cards)
     few = _buyer_count(tables) <= FEW_BUYERS
 
     def one(year: int) -> int:
@@ -93,7 +93,7 @@ def _buyer_count(tables: Tables) -> int:
 def _compute_year(
     connection: Connection,
     tables: Tables,
-    compiled: Compiled,
+    compiled: Sequence[Compiled],
     cards: Sequence[IndicatorCard],
     scheme: Scheme,
     year: int,
@@ -101,31 +101,34 @@ def _compute_year(
     with_evidence: bool,
 ) -> int:
     part = f"year={year}"
-    engine = prepare(connection, tables)
-    register_buyers(connection, tables)
+    engine = prepare(connection, tables, [one.fact for one in compiled])
+    register_buyers(connection, tables, [one.relation for one in compiled])
     rows = result_rows(connection, engine, compiled, scheme, year)
     kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
     others = f" union all by name {kept}" if kept else ""
     written = tables.write(connection, "indicators.results", rows + others, part)
     if with_evidence:
-        batches = _evidence_batches(engine, compiled, scheme, year, cards)
         kept = _rows_of_other_cards(tables, "indicators.evidence", part, cards)
-        if kept:
-            batches = chain(batches, [engine.query(kept)])
+        batches = _evidence_batches(engine, compiled, scheme, year, cards, kept)
         tables.write_batches("indicators.evidence", batches, part)
     return written
 
 
 def _evidence_batches(
     engine: Engine,
-    compiled: Compiled,
+    compiled: Sequence[Compiled],
     scheme: Scheme,
     year: int,
     cards: Sequence[IndicatorCard],
+    kept: str,
 ) -> Iterator[pa.Table]:
-    """Card by card: the evidence of a year has a row per contract, card, scope and measure."""
+    """Card by card: the evidence of a year has a row per unit, card, scope and measure."""
     for card in cards:
-        yield evidence_rows(engine, compiled, scheme.name, year, [card.id])
+        for one in compiled:
+            if one.of([card.id]):
+                yield evidence_rows(engine, one, scheme.name, year, [card.id])
+    if kept:
+        yield engine.query(kept)
 
 
 def _rows_of_other_cards(
@@ -139,37 +142,67 @@ def _rows_of_other_cards(
     return f"select * from read_parquet({literal(path.as_posix())}) where code not in ({codes})"
 
 
-def prepare(connection: Connection, tables: Tables) -> Engine:
-    """An engine that knows the fact table."""
+def prepare(connection: Connection, tables: Tables, facts: Iterable[TableCard]) -> Engine:
+    """An engine that knows the fact tables; one that was not built is empty."""
     engine = DuckDBEngine(connection)
-    engine.register(
-        FACT_TABLE.replace(".", "_"), f"{tables.folder(FACT_TABLE).as_posix()}/*.parquet"
-    )
+    for fact in facts:
+        relation = fact.table.replace(".", "_")
+        if tables.exists(fact.table):
+            engine.register(relation, f"{tables.folder(fact.table).as_posix()}/*.parquet")
+        else:
+            create_empty(connection, fact)
     return engine
 
 
-def register_buyers(connection: Connection, tables: Tables) -> None:
-    """Create `scheme_buyers`: the buyers for which rows exist even when empty."""
+def create_empty(connection: Connection, fact: TableCard) -> None:
+    """A fact table without rows, under its name in the portable SQL."""
+    columns = ", ".join(f"{name} {column.type}" for name, column in fact.columns.items())
+    connection.execute(f"create temp table {fact.table.replace('.', '_')} ({columns})")
+
+
+def register_buyers(connection: Connection, tables: Tables, relations: Sequence[str]) -> None:
+    """Create `scheme_buyers`: the buyers for which rows exist even when empty.
+
+    Those the scheme names, and those with a unit in a fact table.
+    """
     tables.attach(connection, ["curated.buyers"])
+    found = " union ".join(f"select buyer_id from {relation}" for relation in relations)
     connection.execute(
-        """create or replace temp table scheme_buyers as
-        select buyer_id from curated.buyers
-        where in_scheme and (named_in_scheme or buyer_id in (
-            select buyer_id from facts_contracts))"""
+        f"""create or replace temp table scheme_buyers as
+        select buyer_id from curated.buyers where in_scheme and named_in_scheme
+        union ({found}) order by buyer_id"""
     )
 
 
 def result_rows(
-    connection: Connection, engine: Engine, compiled: Compiled, scheme: Scheme, year: int
+    connection: Connection,
+    engine: Engine,
+    compiled: Sequence[Compiled],
+    scheme: Scheme,
+    year: int,
 ) -> str:
-    """The query of the result rows of a year (parenthesised); the scan has run."""
+    """The query of the result rows of a year (parenthesised); the scans have run."""
+    for one in compiled:
+        _count_cells(connection, engine, one, scheme, year)
+    return f"({results_sql(compiled, scheme.name, year)})"
+
+
+def _count_cells(
+    connection: Connection, engine: Engine, compiled: Compiled, scheme: Scheme, year: int
+) -> None:
+    """Scan a fact table, and register the counters of every cell of the year."""
     buyer_dimensions = scheme.buyers != "all"
-    scan = engine.query(scan_sql(compiled, year, buyer_dimensions))
     medians: dict[str, pa.Table] = {
         median.name: engine.query(median_sql(compiled, median, year, buyer_dimensions))
         for median in compiled.medians
     }
-    return f"({results_sql(connection, compiled, scan, medians, scheme.name, year)})"
+    register_cells(
+        connection,
+        compiled,
+        engine.query(scan_sql(compiled, year, buyer_dimensions)),
+        medians,
+        engine.query(providers_sql(compiled, year)),
+    )
 
 
 def evidence_rows(
@@ -179,23 +212,23 @@ def evidence_rows(
     year: int,
     codes: Iterable[str] | None = None,
 ) -> pa.Table:
-    """The rows of `indicators.evidence` of a year, for all cards or those named."""
-    chosen = None
-    if codes is not None:
-        wanted = set(codes)
-        chosen = [m for m in (*compiled.measured, *compiled.medians) if m.card.id in wanted]
-    query = evidence_sql(compiled, year, chosen)
+    """The rows of `indicators.evidence` of one fact table and year, of all cards or those named."""
+    query = evidence_sql(compiled, year, None if codes is None else compiled.of(codes))
     return engine.query(
         f"select {literal(scheme)} as scheme, e.* from ({query}) e "
         "order by code, method, scope, measure, unit_id, role"
     )
 
 
-def compile_for(
-    catalogue: Catalogue, codes: Iterable[str] | None = None
-) -> tuple[TableCard, Compiled]:
-    """The fact card and the compiled cards, all or those named."""
-    fact = catalogue.tables[FACT_TABLE.replace(".", "/")]
+def compile_for(catalogue: Catalogue, codes: Iterable[str] | None = None) -> list[Compiled]:
+    """The cards compiled, all or those named: one part for each fact table that they read."""
     wanted = None if codes is None else set(codes)
     cards = [c for c in catalogue.indicators.values() if wanted is None or c.id in wanted]
-    return fact, compile_cards(cards, fact)
+    return _compile(catalogue, cards)
+
+
+def _compile(catalogue: Catalogue, cards: Sequence[IndicatorCard]) -> list[Compiled]:
+    names = dict.fromkeys(name for card in cards for name in card.fact_tables)
+    return [
+        compile_cards(cards, catalogue.tables[name.replace(".", "/")]) for name in sorted(names)
+    ]

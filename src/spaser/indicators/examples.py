@@ -9,7 +9,7 @@ from typing import Any
 
 from spaser.cards import Catalogue, IndicatorCard, TableCard, Text
 from spaser.errors import InputError
-from spaser.indicators.compute import compile_for, result_rows
+from spaser.indicators.compute import compile_for, create_empty, result_rows
 from spaser.scheme import Scheme
 from spaser.warehouse import Connection, DuckDBEngine, EngineError, session
 
@@ -70,33 +70,39 @@ def _shown(value: object) -> str:
 
 def _results(cards: Catalogue, card: IndicatorCard) -> dict[tuple[str, str, str], dict[str, Any]]:
     """The results of an example by method, measure and unit."""
-    fact, compiled = compile_for(cards, [card.id])
+    compiled = compile_for(cards, [card.id])
     scheme = Scheme(name="example", title=Text(fr="", en=""), buyers="all", inputs=())
     with session() as connection:
-        _create_facts(connection, fact, card)
-        connection.execute(
-            "create temp table scheme_buyers as select distinct buyer_id from facts_contracts"
-        )
+        for part in compiled:
+            _create_facts(connection, part.fact, card)
+        found = " union ".join(f"select buyer_id from {part.relation}" for part in compiled)
+        connection.execute(f"create temp table scheme_buyers as {found}")
         query = result_rows(connection, DuckDBEngine(connection), compiled, scheme, _YEAR)
-        rows = connection.execute(
+        answer = connection.execute(
             f"select * from {query} where scope = ? and buyer_id = '*' and dimension = '*'",
             [card.example.scope],
         )
-        names = [column[0] for column in rows.description or []]
-        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-    return {(row["method"], row["measure"], row["unit"]): row for row in found}
+        names = [column[0] for column in answer.description or []]
+        results = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    return {(row["method"], row["measure"], row["unit"]): row for row in results}
 
 
 def _create_facts(connection: Connection, fact: TableCard, card: IndicatorCard) -> None:
-    """Create `facts_contracts`: the rows of an example, completed."""
-    columns = ", ".join(f"{name} {column.type}" for name, column in fact.columns.items())
-    connection.execute(f"create temp table facts_contracts ({columns})")
+    """Create a fact table: the rows of an example that are its own, completed.
+
+    A row of another fact table than the card's names it: `fact_table: facts.spend`.
+    """
+    create_empty(connection, fact)
+    relation = fact.table.replace(".", "_")
     marks = ", ".join("?" for _ in fact.columns)
-    for row in card.example.rows:
+    for given in card.example.rows:
+        row = dict(given)
+        if row.pop("fact_table", card.fact_table) != fact.table:
+            continue
         _refuse_unknown_columns(fact, card, row)
         values = [row.get(name, _DEFAULTS.get(name)) for name in fact.columns]
         try:
-            connection.execute(f"insert into facts_contracts values ({marks})", values)
+            connection.execute(f"insert into {relation} values ({marks})", values)
         except EngineError as error:
             told = " ".join(str(error).split())[:160]
             raise InputError(

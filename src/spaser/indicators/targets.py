@@ -40,14 +40,15 @@ def check_definitions(catalogue: Catalogue, scheme: Scheme) -> None:
 def _check_card(catalogue: Catalogue, card: IndicatorCard) -> None:
     """Refuse a card over a table or along columns that do not exist."""
     facts = {t.table: t for t in catalogue.tables.values() if t.key.startswith("facts/")}
-    fact = facts.get(card.fact_table)
-    if fact is None:
-        raise InputError(
-            f"assets/{card.key}.yml : la table de faits « {card.fact_table} » n'existe pas. "
-            f"Corrigez `fact_table` (il existe : {', '.join(sorted(facts))}).",
-            f"assets/{card.key}.yml: the fact table “{card.fact_table}” does not exist. "
-            f"Correct `fact_table` (there are: {', '.join(sorted(facts))}).",
-        )
+    for name in (card.fact_table, *card.fact_tables):
+        if name not in facts:
+            raise InputError(
+                f"assets/{card.key}.yml : la table de faits « {name} » n'existe pas. "
+                f"Corrigez `fact_table` (il existe : {', '.join(sorted(facts))}).",
+                f"assets/{card.key}.yml: the fact table “{name}” does not exist. "
+                f"Correct `fact_table` (there are: {', '.join(sorted(facts))}).",
+            )
+    fact = facts[card.fact_table]
     absent = [name for name in card.dimensions if name not in fact.columns]
     if absent:
         raise InputError(

@@ -20,8 +20,9 @@ from typing import Literal
 import pyarrow as pa
 
 from spaser.ingest.faults import Damaged, Unrecognised
+from spaser.ingest.workbook_forms import workbook_form
 
-Container = Literal["json", "xml", "csv", "parquet"]
+Container = Literal["json", "xml", "csv", "parquet", "workbook"]
 
 UNPACKED_CAP = 8 << 30
 """No register unpacks to more than 8 GiB; the national consolidation is under 3 GiB."""
@@ -37,9 +38,11 @@ CHUNK = 1 << 20
 _HEAD = 4096
 _BLANK = b" \t\r\n"
 
+_WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
+"""Zips and OLE files: workbooks, among other things."""
+
 _BINARIES = (
     (b"%PDF", "input_pdf"),
-    (b"\xd0\xcf\x11\xe0", "input_spreadsheet"),
     (b"\x1f\x8b", "input_archive"),
     (b"BZh", "input_archive"),
     (b"7z\xbc\xaf", "input_archive"),
@@ -56,7 +59,7 @@ _BOMS = (
 
 @dataclass(frozen=True)
 class Opened:
-    """A file made readable: `path` is UTF-8 text without BOM (or Parquet, or XML as received).
+    """A file made readable: `path` is UTF-8 text without BOM (Parquet, XML, workbooks as received).
 
     `encoding` names the original encoding where the text had to be transcoded.
     """
@@ -70,8 +73,8 @@ def open_container(file: Path, work: Path) -> Opened:
     """Unpack, tell the container and transcode to UTF-8 under `work` where needed.
 
     Raises:
-        Damaged: truncated or oversized gzip, undecodable text.
-        Unrecognised: empty, HTML, PDF, spreadsheet, archive or other binary file.
+        Damaged: truncated or oversized gzip, undecodable text, a workbook cut or protected.
+        Unrecognised: empty, HTML, PDF, text document, archive or other binary file.
     """
     head = _head(file)
     if head.startswith(b"\x1f\x8b"):
@@ -81,6 +84,9 @@ def open_container(file: Path, work: Path) -> Opened:
         raise Unrecognised("input_empty")
     if head.startswith(b"PAR1"):
         return Opened(file, "parquet")
+    if head.startswith(_WORKBOOKS):
+        workbook_form(file)
+        return Opened(file, "workbook")
     _refuse_binary(head)
     if _looks_xml(head) and not _is_html(head):
         return Opened(file, "xml")  # its parser reads the declared encoding itself
@@ -120,9 +126,6 @@ def _head(file: Path) -> bytes:
 
 
 def _refuse_binary(head: bytes) -> None:
-    if head.startswith(b"PK\x03\x04"):
-        office = b"xl/" in head or b"[Content_Types]" in head or b"opendocument" in head
-        raise Unrecognised("input_spreadsheet" if office else "input_archive")
     for magic, rule in _BINARIES:
         if head.startswith(magic):
             raise Unrecognised(rule)

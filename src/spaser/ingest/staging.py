@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,8 +23,21 @@ from spaser.findings import Balance, Finding, findings_table, write_balances, wr
 from spaser.ingest.containers import Opened, fingerprint, open_container
 from spaser.ingest.expressions import Reading, json_reading, select
 from spaser.ingest.faults import Damaged, Unrecognised
+from spaser.ingest.grids import read_grids
+from spaser.ingest.mapped import (
+    RELATION,
+    MappedColumn,
+    Plan,
+    counted,
+    mapped_columns,
+    plans_of,
+    reading_of,
+    rows_of,
+)
+from spaser.ingest.mapping import Proposer
 from spaser.ingest.recognise import first_of, mapped_names, recognise
 from spaser.ingest.records import SCHEMA, Records, json_records
+from spaser.ingest.sheets import SheetTable, find_tables
 from spaser.ingest.tabular import (
     blank_rows,
     csv_reading,
@@ -35,6 +48,7 @@ from spaser.ingest.tabular import (
     shifts,
 )
 from spaser.ingest.xml import xml_records
+from spaser.mappings import Mapping
 from spaser.warehouse import Connection, EngineError, Tables, literal, session, swap_folder
 
 STEP = "ingest"
@@ -47,6 +61,9 @@ WORKERS = 2
 
 ROW_GROUP = 16_384
 """Rows of a Parquet row group: about 20 MB of register text."""
+
+LIKELY = 0.4
+"""From this share of known names on, a CSV that breaks off is a damaged register."""
 
 _DATA_ERRORS = frozenset({"InvalidInputException", "ConversionException"})
 """What the engine raises on bad data; anything else (disk, memory) is not the file's fault."""
@@ -76,6 +93,7 @@ class Outcome:
     kept: int = 0
     rejected: int = 0
     findings: list[Finding] = field(default_factory=list)
+    columns: list[MappedColumn] = field(default_factory=list)
 
     @property
     def records(self) -> int:
@@ -91,21 +109,37 @@ class _Desk:
     catalogue: Catalogue
     built: Tables
     work: Path
+    proposer: Proposer
+    mappings: tuple[Mapping, ...] = ()
+    buyer: str | None = None
 
     @property
     def cards(self) -> tuple[SourceCard, ...]:
         return tuple(self.catalogue.sources.values())
 
 
-def stage(files: Sequence[Path], tables: Tables, catalogue: Catalogue, base: Path) -> None:
+def stage(
+    files: Sequence[Path],
+    tables: Tables,
+    catalogue: Catalogue,
+    base: Path,
+    mappings: Sequence[Mapping] = (),
+    buyer: str | None = None,
+) -> None:
     """Read every file into `staged.<source>`, and say what was found.
+
+    A table whose names no card knows (any workbook, a CSV of the department's own) is read through
+    one of `mappings`, else as `spaser map` would propose, with a warning. `buyer` is the SIRET of
+    the rows of such a table that give none.
 
     Writes:
         `staged.<source>`: one row per record (or row) of a file, one part per file and more for
             large JSON (`<number>-<stem>`, `<number>-<stem>_00001`…); columns
             `source_file`, `file_sha256`, `source`, `source_pointer`, `position`, `record_kind`,
-            the fields of `register_fields.csv` as text exactly as received, `other_fields`.
+            the fields of `<feeds>_fields.csv` as text exactly as received, `other_fields`.
+            `source_pointer` is `/…` in JSON and XML, `L12` in a CSV, `<sheet>!12` in a workbook.
         `quality.inputs`: one row per file.
+        `quality.mappings`: one row per column of a table read through a mapping or a proposal.
         `quality.findings` and `quality.balances`: the part `ingest`.
 
     Raises:
@@ -117,7 +151,9 @@ def stage(files: Sequence[Path], tables: Tables, catalogue: Catalogue, base: Pat
     work.mkdir()
     try:
         with session(MEMORY_LIMIT) as connection:
-            desk = _Desk(connection, catalogue, Tables(work / "tables"), work)
+            built = Tables(work / "tables")
+            proposer = Proposer(catalogue)
+            desk = _Desk(connection, catalogue, built, work, proposer, tuple(mappings), buyer)
             outcomes = _stage_all(_named(files, base), desk)
             _refuse_nothing_recognised(outcomes, catalogue)
             swap_folder(work / "tables" / "staged", tables.root / "staged")
@@ -232,10 +268,15 @@ def _stage_records(file: InputFile, sha256: Future[str], opened: Opened, desk: _
 
 
 def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
-    """CSV and Parquet: the engine's own readers, every cell as text."""
+    """CSV and Parquet: the engine's own readers, every cell as text; the others sheet by sheet."""
     if opened.container == "parquet":
         return _stage_parquet(file, sha256, opened, desk)
-    card, dialect = csv_source(opened.path, desk.cards)
+    if opened.container == "workbook":
+        return _stage_sheets(file, sha256, opened, desk)
+    try:
+        card, dialect = csv_source(opened.path, desk.cards)
+    except Unrecognised as unknown:
+        return _stage_sheets(file, sha256, opened, desk, unknown)
     rejects = f"rejects_{file.number}"
     reading = csv_reading(card, opened.path, dialect, rejects)
     outcome = Outcome(file, sha256, card)
@@ -249,8 +290,73 @@ def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> O
         _shift_rows(outcome, gaps, desk)
     outcome.rejected = len(rejected)
     outcome.findings += [finding for _, finding in rejected]
-    outcome.findings += _unknown_columns(outcome, reading, desk)
+    outcome.findings += _unknown_columns(reading, _part(outcome, desk), desk)
     return outcome
+
+
+def _stage_sheets(
+    file: InputFile, sha256: str, opened: Opened, desk: _Desk, unknown: Unrecognised | None = None
+) -> Outcome:
+    """Workbooks, and CSVs of no known form: table by table, each by its card or its mapping.
+
+    Raises:
+        Unrecognised: no table of the file is of a known kind.
+    """
+    try:
+        grids, findings = read_grids(opened.path, opened.container, desk.work)
+    except Damaged:
+        if unknown is None or desk.proposer.score((unknown.value or "").split(", ")) >= LIKELY:
+            raise
+        raise unknown from None  # some other text, which need not be whole
+    found = [table for grid in grids for table in find_tables(grid, desk.proposer.score)]
+    plans, strangers, said = plans_of(
+        found, desk.cards, desk.proposer, desk.mappings, file.path.stem, desk.buyer
+    )
+    if not plans:
+        widest = max(strangers, key=lambda table: len(table.names), default=None)
+        raise unknown or Unrecognised("input_unknown_form", _listed(widest.names if widest else ()))
+    main = max(counted(plans).items(), key=lambda pair: pair[1])[0]
+    outcome = Outcome(file, sha256, desk.catalogue.sources[main])
+    outcome.findings += [*findings, *said]
+    for plan in plans:
+        _stage_sheet(plan, outcome, desk)
+    for table in strangers:
+        _set_aside(table, outcome)
+    return outcome
+
+
+def _stage_sheet(plan: Plan, outcome: Outcome, desk: _Desk) -> None:
+    """Write the rows of one table; the parts of a file are numbered in the order of its tables."""
+    reading = reading_of(plan, desk.catalogue)
+    whole = replace(outcome, card=plan.card)
+    number = len(list(_parts(whole, desk)))
+    target = _target(whole, desk, number)
+    desk.connection.register(RELATION, rows_of(plan, outcome.kept))
+    written = _copy(desk.connection, _query(reading, whole, desk), target)
+    desk.connection.unregister(RELATION)
+    if plan.known:
+        part = f"read_parquet({literal(target.as_posix())})"
+        outcome.findings += _unknown_columns(reading, part, desk)
+    outcome.kept += written
+    outcome.rejected += plan.table.set_aside
+    outcome.findings += plan.table.findings
+    outcome.columns += mapped_columns(plan)
+
+
+def _set_aside(table: SheetTable, outcome: Outcome) -> None:
+    """Count and name a table of no known kind beside one that is."""
+    outcome.rejected += len(table.rows) + table.set_aside
+    outcome.findings += table.findings
+    if not table.names:
+        return  # its findings say what it holds
+    outcome.findings.append(
+        Finding(
+            "sheet_not_recognised",
+            source_pointer=table.sheet,
+            value=_listed([name for name in table.names if name]),
+            detail=str(len(table.rows)),
+        )
+    )
 
 
 def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
@@ -264,7 +370,7 @@ def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) ->
         outcome.kept = _write(outcome, reading, desk)
     except EngineError as error:
         raise _unreadable(error) from None
-    outcome.findings += _unknown_columns(outcome, reading, desk)
+    outcome.findings += _unknown_columns(reading, _part(outcome, desk), desk)
     return outcome
 
 
@@ -304,7 +410,8 @@ def _write(outcome: Outcome, reading: Reading, desk: _Desk) -> int:
 
 
 def _query(reading: Reading, outcome: Outcome, desk: _Desk) -> str:
-    return select(reading, _constants(outcome), list(desk.catalogue.fields))
+    feeds = outcome.card.feeds if outcome.card else "register"
+    return select(reading, _constants(outcome), list(desk.catalogue.fields_of(feeds)))
 
 
 def _target(outcome: Outcome, desk: _Desk, block: int = 0) -> Path:
@@ -348,6 +455,10 @@ def _table(outcome: Outcome) -> str:
 def _part(outcome: Outcome, desk: _Desk) -> str:
     pattern = desk.built.folder(_table(outcome)) / f"{outcome.file.part}*.parquet"
     return f"read_parquet({literal(pattern.as_posix())})"
+
+
+def _parts(outcome: Outcome, desk: _Desk) -> Iterator[Path]:
+    return desk.built.folder(_table(outcome)).glob(f"{outcome.file.part}*.parquet")
 
 
 def _unreadable(error: Exception) -> Exception:
@@ -406,14 +517,14 @@ group by key order by key"""
     ]
 
 
-def _unknown_columns(outcome: Outcome, reading: Reading, desk: _Desk) -> list[Finding]:
+def _unknown_columns(reading: Reading, part: str, desk: _Desk) -> list[Finding]:
     """Columns that the card neither reads nor ignores, with how many rows fill them."""
     found = []
     for name in reading.unknown:
         pointer = literal("/" + name.replace("~", "~0").replace("/", "~1"))
         [(count, example)] = desk.connection.execute(
             f"""
-select count(*), min_by(other_fields, position) from {_part(outcome, desk)}
+select count(*), min_by(other_fields, position) from {part}
 where json_exists(other_fields, {pointer})"""
         ).fetchall()
         found.append(_unknown(name, int(count), str(example or "{}")))
@@ -489,6 +600,8 @@ def _write_quality(
     )
     connection.register("input_rows", inputs)
     tables.write(connection, "quality.inputs", "select * from input_rows order by source_file")
+    connection.register("mapping_rows", _mapping_rows(outcomes))
+    tables.write(connection, "quality.mappings", "select * from mapping_rows", STEP)
     found = [
         replace(finding, source_file=outcome.file.name, table_name=_table_or_none(outcome))
         for outcome in outcomes
@@ -501,6 +614,37 @@ def _write_quality(
         for outcome in outcomes
     ]
     write_balances(connection, tables, STEP, balances)
+
+
+def _mapping_rows(outcomes: Sequence[Outcome]) -> pa.Table:
+    """`quality.mappings` in the order of the files, their sheets and their columns."""
+    return pa.Table.from_pylist(
+        [
+            {"source_file": outcome.file.name, **vars(column)}
+            for outcome in outcomes
+            for column in _distinct(outcome.columns)
+        ],
+        schema=pa.schema(
+            [
+                ("source_file", pa.string()),
+                ("sheet", pa.string()),
+                ("column_letter", pa.string()),
+                ("header", pa.string()),
+                ("field", pa.string()),
+                ("confidence", pa.decimal128(4, 3)),
+                ("reviewed", pa.bool_()),
+                ("samples", pa.string()),
+            ]
+        ),
+    )
+
+
+def _distinct(columns: Sequence[MappedColumn]) -> list[MappedColumn]:
+    """One row a column of a sheet, also where several tables stand in it one below the other."""
+    first: dict[tuple[str | None, str, str], MappedColumn] = {}
+    for column in columns:
+        first.setdefault((column.sheet, column.column_letter, column.header), column)
+    return list(first.values())
 
 
 def _table_or_none(outcome: Outcome) -> str | None:

@@ -22,7 +22,7 @@ from spaser.publish.model import (
     member_of,
 )
 from spaser.publish.reading import Result
-from spaser.publish.wording import Wording
+from spaser.publish.wording import MAIN, Wording, main_scope
 from spaser.scheme import Target
 
 TREND_YEARS = 6
@@ -48,22 +48,30 @@ class ChartBuilder(Wording):
         self.accent = accent
 
     def trends(self, card: IndicatorCard, title: str) -> tuple[ChartView, ...]:
-        """One chart per unit: its series are the methods and measures of that unit."""
-        units: dict[str, list[tuple[Method, ResultKind]]] = {}
+        """One chart per unit and perimeter: its series are the methods and measures of both."""
+        units: dict[tuple[str, str], list[tuple[Method, ResultKind]]] = {}
         for method, kind in kinds_of(card):
-            units.setdefault(kind.unit, []).append((method, kind))
-        views = (self.trend(card, title, unit, kinds) for unit, kinds in units.items())
+            scope = main_scope(self.context.scopes(card, method))
+            units.setdefault((kind.unit, scope), []).append((method, kind))
+        views = (
+            self.trend(card, title, unit, scope, kinds) for (unit, scope), kinds in units.items()
+        )
         return tuple(view for view in views if view is not None)
 
     def trend(
-        self, card: IndicatorCard, title: str, unit: str, kinds: list[tuple[Method, ResultKind]]
+        self,
+        card: IndicatorCard,
+        title: str,
+        unit: str,
+        scope: str,
+        kinds: list[tuple[Method, ResultKind]],
     ) -> ChartView | None:
         """A chart over the years."""
-        scope = "floor"
         rows: list[Row] = []
         series: list[charts.Series] = []
         alternatives: list[Markup] = []
         broken: dict[int, str] = {}
+        perimeter = ""
         for method, kind in kinds:
             results = [
                 result
@@ -75,6 +83,7 @@ class ChartBuilder(Wording):
             if len(results) < 2:
                 continue
             label = self.context.result_label(card, method, kind.measure, kind.unit)
+            perimeter = self.context.scope_of(results[0])
             rows += [self.row(card, method, result, str(result.year)) for result in results]
             series.append(charts.Series(label, tuple(self.point(r, str(r.year)) for r in results)))
             alternatives.append(
@@ -92,7 +101,7 @@ class ChartBuilder(Wording):
         notes = self.break_notes(broken) + self.target_notes(card, unit, scope)
         if any(point.low != point.high for item in series for point in item.points):
             notes = (*notes, self.labels("charts.error"))
-        identifier = f"{anchor(card.id)}-trend-{unit}"
+        identifier = f"{anchor(card.id)}-trend-{unit}" + ("" if scope == MAIN else "-spend")
         spec = charts.trend(
             series,
             percent=unit == "share",
@@ -104,7 +113,7 @@ class ChartBuilder(Wording):
         what = title if unit == "share" else f"{title} ({series[0].label.lower()})"
         if len(series) > 1 and unit != "share":
             what = title
-        caption = self.labels.html("tables.trend", title=what, scope=self.context.scope(scope))
+        caption = self.labels.html("tables.trend", title=what, scope=perimeter)
         return ChartView(
             identifier,
             tuple(alternatives),
@@ -182,7 +191,7 @@ class ChartBuilder(Wording):
             for kind in method.results
             if kind == first or (first.unit, kind.unit) == ("share", "share")
         ]
-        scope = "floor"
+        scope = main_scope(self.context.scopes(card, method))
         leading = self.figures.breakdown(card, method.name, first, scope, group, self.context.year)
         if len(leading) < 2:
             return None
@@ -217,7 +226,7 @@ class ChartBuilder(Wording):
             "tables.breakdown",
             title=title,
             by=by,
-            scope=self.context.scope(scope),
+            scope=self.context.scope_of(leading[0]),
             year=self.context.year,
         )
         limited = len(order) > CHART_BARS

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
-from spaser.cards import Catalogue, IndicatorCard, Method
+from spaser.cards import Catalogue, Feeds, IndicatorCard, Method, RegisterField
 from spaser.publish.formats import Formats
 from spaser.publish.labels import Labels, typography
 from spaser.publish.marks import Figure
@@ -15,6 +16,10 @@ from spaser.publish.reading import Result, Verdict
 
 SCOPES = ("floor", "all", "floor_no_maxima", "all_no_maxima")
 WHOLE = "*"
+REGISTER = "facts.contracts"
+"""The fact table whose units are contracts; the floor and the maxima are its own."""
+
+FEEDS: tuple[Feeds, ...] = ("register", "spend", "suppliers", "establishments")
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,49 @@ class Context:
             return scope
         return self.labels(key, floor=self.floor)
 
+    def method(self, code: str, name: str) -> tuple[IndicatorCard, Method] | None:
+        """The card and the method of a result; None where the catalogue has them no more."""
+        card = self.catalogue.indicators.get(code)
+        methods = [] if card is None else [one for one in card.methods if one.name == name]
+        return (card, methods[0]) if card is not None and methods else None
+
+    def counts_contracts(self, code: str, name: str) -> bool:
+        """Whether the units of a result are contracts, and not lines of spending."""
+        found = self.method(code, name)
+        return found is None or found[0].table_of(found[1]) == REGISTER
+
+    def scopes(self, card: IndicatorCard, method: Method) -> tuple[str, ...]:
+        """The scopes that differ: the floor and the maxima do not bound spending."""
+        return SCOPES if self.counts_contracts(card.id, method.name) else ("all",)
+
+    def scope_of(self, result: Result | Verdict, family: str = "scopes") -> str:
+        """The scope of a result: `40 000 € HT et plus`, or spending."""
+        if self.counts_contracts(result.code, result.method):
+            return self.scope(result.scope, family)
+        return self.labels(f"{family}.spend")
+
+    def kind_name(self, code: str, method: str, unit: str, measure: str) -> str:
+        """What a result is: `Part en nombre`, `Part des dépenses`."""
+        family = "results" if self.counts_contracts(code, method) else "spend_results"
+        return self.labels.code(family, f"{unit}.{measure}")
+
     def buyer(self, buyer_id: str) -> str:
         """A buyer's name, else its SIRET."""
         if buyer_id == WHOLE:
             return self.labels("members.whole")
         return self.buyer_names.get(buyer_id, buyer_id)
+
+    def field(self, name: str | None) -> str:
+        """The name of a field, or of the column of a contract that it fills; else its code."""
+        found = None if name is None else _fields(self.catalogue).get(name)
+        if found is not None:
+            return self.text(found.label_fr, found.label_en)
+        return "—" if name is None else self.labels.code("fields", name)
+
+    def code(self, field: str, code: str) -> str:
+        """The name of a code of a list, else the text as it is."""
+        found = _codes(self.catalogue).get((field, code))
+        return code if found is None else typography(found[f"label_{self.language}"], self.language)
 
     def member(self, dimension: str, member: str) -> str:
         """The name of a member of a dimension, else its code."""
@@ -73,7 +116,7 @@ class Context:
 
     def result_label(self, card: IndicatorCard, method: Method, measure: str, unit: str) -> str:
         """`Part en nombre`; a method with labels of its own says more than its unit."""
-        general = self.labels.code("results", f"{unit}.{measure}")
+        general = self.kind_name(card.id, method.name, unit, measure)
         unknown_pair = general == f"{unit}.{measure}"
         if method.labels is None:
             return self.labels.code("units", unit) if unknown_pair else general
@@ -144,6 +187,31 @@ class Context:
             raw,
             self.value(verdict.unit, raw),
         )
+
+
+@lru_cache(maxsize=4)
+def _fields(catalogue: Catalogue) -> dict[str, RegisterField]:
+    """Fields by name, then by the column they fill; those of the registers come first."""
+    found: dict[str, RegisterField] = {}
+    references = catalogue.assets / "references"
+    lists = [
+        list(catalogue.fields_of(feeds).values())
+        for feeds in FEEDS
+        if (references / f"{feeds}_fields.csv").is_file()
+    ]
+    for fields in lists:
+        for item in fields:
+            found.setdefault(item.field, item)
+    for fields in lists:
+        for item in fields:
+            if item.contract_column:
+                found.setdefault(item.contract_column, item)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _codes(catalogue: Catalogue) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["field"], row["code"]): row for row in catalogue.reference("code_lists")}
 
 
 def member_names(catalogue: Catalogue, language: str) -> dict[tuple[str, str], str]:

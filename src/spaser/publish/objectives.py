@@ -36,11 +36,11 @@ class ObjectiveBuilder(Wording):
         label = own or (self.context.card_text(card.labels) if card else verdict.code)
         trajectory = verdict.trajectory or "null"
         not_due = verdict.verdict == "not_due"
-        unit = self.labels.code("results", f"{verdict.unit}.{verdict.measure}")
+        kind = self.context.kind_name(verdict.code, verdict.method, verdict.unit, verdict.measure)
         return Objective(
             label,
             anchor(verdict.code),
-            f"{unit} – {self.context.scope(verdict.scope)}",
+            f"{kind} – {self.context.scope_of(verdict)}",
             self.context.buyer(verdict.buyer_id),
             self.threshold(verdict),
             self.baseline(verdict, target),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from spaser.office import guarded_sql
 from spaser.publish.reading import Source
 from spaser.warehouse import EngineError, literal
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that begins so; an apostrophe before it makes it text."""
 
 RESULT_COLUMNS = (
     "scheme",
@@ -35,8 +33,8 @@ RESULT_COLUMNS = (
     "reason_fr",
     "reason_en",
 )
-RESULT_TEXTS = {"member", "reason_fr", "reason_en"}
-EVIDENCE_TEXTS = {"unit_id", "object", "source_file", "source_pointer"}
+RESULT_TEXTS = {"buyer_id", "member", "reason_fr", "reason_en"}
+EVIDENCE_TEXTS = {"unit_id", "buyer_id", "object", "source_file", "source_pointer"}
 
 
 def write_results(source: Source, path: Path) -> None:
@@ -58,19 +56,19 @@ def write_results(source: Source, path: Path) -> None:
 
 
 def write_evidence(source: Source, path: Path, *, with_contracts: bool) -> None:
-    """`preuves.csv`: the contracts behind each figure of the year.
+    """`preuves.csv`: the contracts, or lines of spending, behind each figure of the year.
 
-    One row per code, method, scope, measure and contract: role, weight, reason, then, unless the
+    One row per code, method, scope, measure and unit: role, weight, reason, buyer, then, unless the
     year has too many contracts, what the register says of the contract.
     """
     contract: tuple[str, ...] = ()
     if with_contracts:
         contract = ("object", "notified_date", "amount_initial_eur")
         contract += ("source_file", "source_pointer")
-    evidence = ("code", "method", "scope", "measure", "year", "unit_id", "role", "weight", "reason")
+    figure = ("code", "method", "scope", "measure", "year")
+    evidence = (*figure, "unit_id", "role", "weight", "reason", "buyer_id")
     columns = [
         *(_column(name, name in EVIDENCE_TEXTS, "e.") for name in evidence),
-        "c.buyer_id",
         *(_column(name, name in EVIDENCE_TEXTS, "c.") for name in contract),
     ]
     _copy(
@@ -85,15 +83,7 @@ def write_evidence(source: Source, path: Path, *, with_contracts: bool) -> None:
 
 def _column(name: str, text: bool, prefix: str = "") -> str:
     full = f"{prefix}{name}"
-    if not text:
-        return full
-    starts = ", ".join(_sql_text(start) for start in FORMULA_STARTS)
-    risky = f"substr({full}, 1, 1) in ({starts})"
-    return f"case when {risky} then '''' || {full} else {full} end as {name}"
-
-
-def _sql_text(text: str) -> str:
-    return literal(text) if text.isprintable() else f"chr({ord(text)})"
+    return f"{guarded_sql(full)} as {name}" if text else full
 
 
 def _copy(source: Source, query: str, path: Path) -> None:

@@ -15,10 +15,12 @@ from markupsafe import Markup
 from spaser.errors import InputError
 from spaser.project import Project
 from spaser.publish.context import Context
+from spaser.publish.labels import Labels
 from spaser.publish.lines import script_json
 from spaser.publish.model import ChartView, IndicatorView, KeyFigure, Objective
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import Run
+from spaser.publish.register_view import RegisterView
 
 PLOTLY = "plotly-basic.min.js"
 SCRIPT = "rapport.js"
@@ -39,6 +41,7 @@ class Page:
     tally: Sequence[tuple[str, str, int]]
     axes: Sequence[tuple[str, str, list[IndicatorView]]]
     quality: QualityView
+    register: RegisterView
     buyers: Sequence[str]
     buyer_count: int
     line_count: int
@@ -51,6 +54,27 @@ class Page:
     def charts(self) -> dict[str, Any]:
         """Plotly specifications by the id of their box."""
         return {view.id: view.spec for view in self.chart_views() if view.spec is not None}
+
+    def quality_parts(self, t: Labels) -> list[tuple[str, str]]:
+        """Anchors and titles of the parts of the quality section that this report has."""
+        quality, register = self.quality, self.register
+        has_actions = quality.actions is not None
+        parts = (
+            ("a-faire", "actions.title", has_actions),
+            ("constats", "quality.findings", not has_actions),
+            ("completude", "quality.completeness", True),
+            ("registre-decp", "register.title", True),
+            ("corrections", "corrections.title", register.corrections is not None),
+            ("colonnes", "mappings.title", bool(register.mappings)),
+            ("audits", "audits.title", True),
+            ("bases", "tax.title", bool(quality.tax_bases)),
+            ("a-verifier", "suspicions.title", quality.suspicions is not None),
+            ("constats", "quality.findings", has_actions),
+            ("fichiers", "quality.inputs", True),
+            ("bilans", "quality.balances", True),
+            ("controles", "quality.checks", bool(quality.checks)),
+        )
+        return [(anchor, t(title)) for anchor, title, present in parts if present]
 
     def chart_views(self) -> list[ChartView]:
         """Every chart of the page, in order."""

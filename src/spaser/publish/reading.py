@@ -1,4 +1,7 @@
-"""What the report reads: `indicators.*`, `quality.*`, `curated.buyers`, `facts.contracts`."""
+"""What the report reads: `indicators.*`, `quality.*`, `curated.buyers`, `facts.contracts`.
+
+The annex tables, which a scheme may not have, are read in `annexes`.
+"""
 
 from __future__ import annotations
 
@@ -260,7 +263,7 @@ class Source:
 
     def results(self) -> list[Result]:
         """Results of the year (every buyer, or every dimension) and the earlier years' totals."""
-        return self._rows(
+        return self.rows(
             Result,
             "select {columns} from indicators.results where "
             f"year = {self.year} and (buyer_id = '*' or dimension = '*') "
@@ -272,7 +275,7 @@ class Source:
         """Verdicts of the year."""
         if not self.tables.exists("indicators.verdicts"):
             return []
-        return self._rows(
+        return self.rows(
             Verdict,
             f"select {{columns}} from indicators.verdicts where year = {self.year} "
             "order by target_id, buyer_id",
@@ -280,44 +283,45 @@ class Source:
 
     def lines(self, limit: int | None = None) -> list[Line]:
         """Contracts of the year."""
-        return self._rows(
+        return self.rows(
             Line,
             f"select {{columns}} from facts.contracts where year = {self.year} order by uid"
             + (f" limit {limit}" if limit is not None else ""),
         )
 
     def roles(self) -> list[Role]:
-        """Evidence of the year, each contract once a figure whatever the buyers it is shown for."""
-        return self._rows(
+        """Contracts in the evidence of the year, once a figure whatever the buyers it is for."""
+        return self.rows(
             Role,
             f"select distinct {{columns}} from indicators.evidence where year = {self.year} "
+            f"and unit_id in (select uid from facts.contracts where year = {self.year}) "
             "order by code, method, measure, unit_id, scope, role, reason",
         )
 
     def buyers(self) -> list[Buyer]:
         """Buyers, those the scheme names first."""
-        return self._rows(
+        return self.rows(
             Buyer,
             "select {columns} from curated.buyers order by named_in_scheme desc, buyer_id",
         )
 
     def run(self) -> Run:
         """What was run."""
-        return self._rows(Run, "select {columns} from quality.run")[0]
+        return self.rows(Run, "select {columns} from quality.run")[0]
 
     def inputs(self) -> list[InputFile]:
         """Files read."""
-        return self._rows(InputFile, "select {columns} from quality.inputs order by source_file")
+        return self.rows(InputFile, "select {columns} from quality.inputs order by source_file")
 
     def balances(self) -> list[BalanceRow]:
         """Balances of the steps."""
-        return self._rows(BalanceRow, "select {columns} from quality.balances order by step")
+        return self.rows(BalanceRow, "select {columns} from quality.balances order by step")
 
     def findings(self) -> list[FindingGroup]:
         """Findings by rule, the gravest first."""
         if not self.tables.exists("quality.findings"):
             return []
-        return self._rows(
+        return self.rows(
             FindingGroup,
             "select rule, severity, count(*) as count, min(action) as action, "
             "min(action_en) as action_en from quality.findings group by rule, severity "
@@ -329,7 +333,7 @@ class Source:
         """The first findings of each rule."""
         if not self.tables.exists("quality.findings"):
             return []
-        return self._rows(
+        return self.rows(
             FindingExample,
             "select {columns} from (select *, row_number() over (partition by rule order by "
             "source_file, source_pointer, key, finding_id) as place from quality.findings) "
@@ -340,7 +344,7 @@ class Source:
         """Findings, the gravest first."""
         if not self.tables.exists("quality.findings"):
             return []
-        return self._rows(
+        return self.rows(
             FindingRow,
             "select {columns} from quality.findings order by case severity when 'error' then 1 "
             "when 'warning' then 2 else 3 end, rule, source_file, source_pointer, key, finding_id "
@@ -349,7 +353,7 @@ class Source:
 
     def completeness(self) -> list[Completeness]:
         """Completeness by field, all buyers, in the year."""
-        return self._rows(
+        return self.rows(
             Completeness,
             "select {columns} from quality.completeness "
             f"where buyer_id = '*' and year = {self.year} order by field",
@@ -359,7 +363,7 @@ class Source:
         """Checks, the failed ones first."""
         if not self.tables.exists("quality.checks"):
             return []
-        return self._rows(
+        return self.rows(
             CheckRow,
             "select {columns} from quality.checks order by passed, table_name, check_name",
         )
@@ -376,7 +380,15 @@ class Source:
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
-    def _rows(self, kind: type[Row], query: str) -> list[Row]:
+    def offers(self, table: str) -> bool:
+        """Whether a table that a scheme may not have was built; it can then be read."""
+        if not self.tables.exists(table):
+            return False
+        self.tables.attach(self.connection, [table])
+        return True
+
+    def rows(self, kind: type[Row], query: str) -> list[Row]:
+        """The rows of a query, as dataclasses: `{columns}` stands for their fields."""
         names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
         found = self.connection.execute(query.replace("{columns}", ", ".join(names))).fetchall()
         exact = [name in NUMBERS and kind in _WITH_FIGURES for name in names]

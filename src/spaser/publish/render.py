@@ -16,6 +16,7 @@ from spaser.errors import InputError
 from spaser.project import Project
 from spaser.publish import lines as contract_lines
 from spaser.publish import opendata, page, workbook
+from spaser.publish.annexes import Annexes
 from spaser.publish.context import Context, member_names
 from spaser.publish.formats import Formats
 from spaser.publish.labels import Labels
@@ -23,6 +24,7 @@ from spaser.publish.model import Figures, Objective
 from spaser.publish.objectives import ObjectiveBuilder
 from spaser.publish.quality_view import quality
 from spaser.publish.reading import Buyer, InputFile, Line, Result, Role, Run, Source, Verdict
+from spaser.publish.register_view import register
 from spaser.publish.view import Builder
 from spaser.scheme import Scheme
 from spaser.warehouse import Tables, session
@@ -184,6 +186,7 @@ def _page(
         tally=_tally(context, objectives),
         axes=builder.axes(),
         quality=quality(context, source),
+        register=register(context, Annexes(source), scheme.precedence, results),
         buyers=[context.buyer(buyer.buyer_id) for buyer in buyers]
         if len(buyers) <= NAMED_BUYERS
         else [],

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from spaser.cards import IndicatorCard, Method
 from spaser.cards import Result as ResultKind
 from spaser.publish.chart_views import ChartBuilder
-from spaser.publish.context import SCOPES
+from spaser.publish.context import REGISTER
 from spaser.publish.model import (
     FigureTable,
     IndicatorView,
@@ -76,10 +76,10 @@ class Builder(ChartBuilder):
         """Every result of the year for the whole scheme, by scope."""
         rows = []
         for method, kind in kinds_of(card):
-            for scope in SCOPES:
+            for scope in self.context.scopes(card, method):
                 result = self.figures.get(card, method.name, kind, scope, self.context.year)
                 if result is not None:
-                    rows.append(self.row(card, method, result, self.context.scope(scope)))
+                    rows.append(self.row(card, method, result, self.context.scope_of(result)))
         caption = self.labels.html("tables.figures", title=title, year=self.context.year)
         return FigureTable(caption, self.labels("parts.scope"), tuple(rows))
 
@@ -91,20 +91,8 @@ class Builder(ChartBuilder):
         entries: list[tuple[str, tuple[str, ...]]] = [
             (labels("method.counts"), (text(card.counts),)),
             (labels("method.kinds"), tuple(labels.code("method.kind", kind) for kind in kinds)),
-            (labels("method.unit"), (labels("method.unit_text"), ", ".join(units))),
-            (labels("method.floor"), (labels("method.floor_text", floor=self.context.floor),)),
-            (labels("method.perimeter"), (text(card.population_text),)),
-            *(
-                (labels(f"method.{part}"), (labels(f"method.{part}_text"),))
-                for part in (
-                    "numerator",
-                    "denominator",
-                    "unknown",
-                    "excluded",
-                    "interval",
-                    "maxima",
-                )
-            ),
+            (labels("method.unit"), (*self.unit_texts(card), ", ".join(units))),
+            *self.bounds(card),
         ]
         if card.caveats:
             entries.append((labels("method.caveats"), tuple(text(item) for item in card.caveats)))
@@ -116,6 +104,41 @@ class Builder(ChartBuilder):
             ),
             card.method_version,
         )
+
+    def unit_texts(self, card: IndicatorCard) -> list[str]:
+        """What the methods of a card count: contracts, lines of spending, or both."""
+        tables = [table == REGISTER for table in card.fact_tables]
+        return [
+            self.labels(f"method.{name}")
+            for name, present in (
+                ("unit_text", any(tables)),
+                ("spend_text", not all(tables)),
+            )
+            if present
+        ]
+
+    def bounds(self, card: IndicatorCard) -> list[tuple[str, tuple[str, ...]]]:
+        """Perimeter, and what numerator, denominator and the rest are; spending has no floor."""
+        labels = self.labels
+        perimeter = (
+            labels("method.perimeter"),
+            (self.context.card_text(card.population_text),),
+        )
+        parts = ("numerator", "denominator", "unknown", "excluded", "interval", "maxima")
+        if REGISTER not in card.fact_tables:
+            return [
+                perimeter,
+                *(
+                    (labels(f"method.{part}"), (labels(f"method.{part}_spend"),))
+                    for part in parts[:4]
+                ),
+                (labels("method.interval"), (labels("method.interval_text"),)),
+            ]
+        return [
+            (labels("method.floor"), (labels("method.floor_text", floor=self.context.floor),)),
+            perimeter,
+            *((labels(f"method.{part}"), (labels(f"method.{part}_text"),)) for part in parts),
+        ]
 
     def key_figures(self) -> list[KeyFigure]:
         """The cards of the first section."""

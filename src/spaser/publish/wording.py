@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -11,6 +12,14 @@ from spaser.cards import Result as ResultKind
 from spaser.publish.context import WHOLE, Context
 from spaser.publish.model import Figures, Row, kinds_of
 from spaser.publish.reading import Result, Verdict
+
+MAIN = "floor"
+"""The scope of the sentences and the charts, where there is one."""
+
+
+def main_scope(scopes: Sequence[str]) -> str:
+    """The scope that a result is told in."""
+    return MAIN if MAIN in scopes else scopes[0]
 
 
 class Wording:
@@ -44,6 +53,8 @@ class Wording:
         """What the button that opens the contract lines carries; only this year's are embedded."""
         if not self.openable or result.year != self.context.year:
             return None
+        if not self.context.counts_contracts(result.code, result.method):
+            return None
         dimension, member = WHOLE, WHOLE
         if isinstance(result, Result):
             dimension, member = result.dimension, result.member
@@ -75,7 +86,7 @@ class Wording:
     def sentences(self, card: IndicatorCard) -> tuple[Markup, ...]:
         """The finding in words: value, what it is of, what stays unknown, the year before."""
         method, kind = kinds_of(card)[0]
-        scope = "floor"
+        scope = main_scope(self.context.scopes(card, method))
         result = self.figures.get(card, method.name, kind, scope, self.context.year)
         if result is None:
             return ()
@@ -85,11 +96,12 @@ class Wording:
             return (self.labels.html("finding.not_computable", year=result.year, reason=why),)
         share = kind.unit == "share"
         counted = share and kind.measure == "count"
-        family = "finding.scope" if counted else "finding.perimeter"
+        spent = share and not self.context.counts_contracts(card.id, method.name)
+        family = "finding.scope" if counted or spent else "finding.perimeter"
         words = {
             "value": value,
             "year": result.year,
-            "unit_scope": self.context.scope(scope, family),
+            "unit_scope": self.context.scope_of(result, family),
             "numerator": self.context.figure(result, "numerator"),
             "denominator": self.context.figure(result, "denominator"),
         }
@@ -116,7 +128,8 @@ class Wording:
             return self.labels.plural("finding.unknown_only", number, unknown=unknown)
         words = {"unknown": unknown, "low": low, "high": high}
         if result.measure != "count":
-            return self.labels.html("finding.unknown_share_value", **words)
+            family = "unknown_share_value" if result.unit == "share" else "unknown_value"
+            return self.labels.html(f"finding.{family}", **words)
         family = "unknown_share" if result.unit == "share" else "unknown_number"
         return self.labels.plural(f"finding.{family}", number, **words)
 

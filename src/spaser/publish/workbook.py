@@ -1,29 +1,29 @@
 """`indicateurs.xlsx`: results, evidence, objectives, findings, quality, glossary, method.
 
-Sheets are streamed (openpyxl's write-only mode). Bytes depend on the content alone: openpyxl stamps
-the clock in two places, which are rewritten.
+The sheets on the register come from `annex_sheets`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import io
-import math
-import re
-import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-
+from spaser.office import (
+    DECIMAL,
+    EURO,
+    PERCENT,
+    WHOLE,
+    Cell,
+    Column,
+    Number,
+    add_sheet,
+    new_book,
+    save_book,
+)
+from spaser.publish.annex_sheets import annex_sheets
+from spaser.publish.annexes import Annexes
 from spaser.publish.context import SCOPES, Context
-from spaser.publish.opendata import FORMULA_STARTS
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import DIMENSIONS, Line, Result, Role, Run, Source, Verdict
 
@@ -35,40 +35,6 @@ MAX_BUYERS = 50
 
 BREAKDOWN_SCOPES = ("floor", "all")
 """Scopes whose breakdowns, by buyer included, the workbook holds; the CSV has every one."""
-
-_MAX_TEXT = 32_000
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_EURO = '#,##0.00\\ "€"'
-_PERCENT = "0.0%"
-_WHOLE = "#,##0"
-_DECIMAL = "#,##0.00"
-_DATE = "dd/mm/yyyy"
-
-_HEAD_FONT = Font(bold=True, color="FFFFFFFF")
-_HEAD_FILL = PatternFill("solid", fgColor="FF22303C")
-_HEAD_ALIGNMENT = Alignment(vertical="top", wrap_text=True)
-_WRAP = Alignment(vertical="top", wrap_text=True)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number and its format."""
-
-    value: Decimal | int | None
-    form: str = _WHOLE
-
-
-Cell = str | int | Decimal | dt.date | Number | None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its head and width in characters."""
-
-    head: str
-    width: int
-    wrap: bool = False
 
 
 def write(
@@ -84,108 +50,35 @@ def write(
     quality: QualityView,
 ) -> None:
     """Write the workbook."""
-    book = Workbook(write_only=True)
     t = context.labels
-    _sheet(book, t("workbook.results"), *_results(context, results))
+    title = context.text(run.title_fr, run.title_en)
+    book = new_book(t("page.document", year=context.year, title=title))
+    add_sheet(book, t("workbook.results"), *_results(context, results))
     if lines or not line_count:
-        _sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
-        _sheet(book, t("workbook.contracts"), *_contracts(context, lines))
+        add_sheet(book, t("workbook.evidence"), *_evidence(context, lines, roles))
+        add_sheet(book, t("workbook.contracts"), *_contracts(context, lines))
     else:
-        _sheet(book, t("workbook.evidence"), *_too_many(context, line_count))
-    _sheet(book, t("workbook.objectives"), *_objectives(context, verdicts))
-    _sheet(book, t("workbook.findings"), *_findings(context, source))
-    _sheet(book, t("workbook.quality"), *_quality(context, quality))
-    _sheet(book, t("workbook.glossary"), *_glossary(context))
-    _sheet(book, t("workbook.method"), *_methods(context, run))
-    book.properties.creator = "spaser"
-    book.properties.title = t(
-        "page.document", year=context.year, title=context.text(run.title_fr, run.title_en)
-    )
-    buffer = io.BytesIO()
-    book.save(buffer)
-    path.write_bytes(_without_clock(buffer.getvalue(), run.as_of))
-
-
-def _sheet(
-    book: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]
-) -> None:
-    sheet = book.create_sheet(title)
-    sheet.freeze_panes = "B2"
-    for place, column in enumerate(columns, start=1):
-        sheet.column_dimensions[get_column_letter(place)].width = column.width
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.fitToWidth = 1
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.print_title_rows = "1:1"
-    sheet.append([_head(sheet, column.head) for column in columns])
-    count = 1
-    for row in rows:
-        if any(column.wrap for column in columns):
-            sheet.row_dimensions[count + 1].height = _height(row, columns)
-        sheet.append(
-            [_cell(sheet, value, column.wrap) for value, column in zip(row, columns, strict=True)]
-        )
-        count += 1
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count}"
-
-
-def _height(row: Sequence[Cell], columns: Sequence[Column]) -> int:
-    """Height of a row of wrapped texts: not every reader of workbooks works it out."""
-    lines = [
-        math.ceil(len(value) * 1.1 / column.width)
-        for value, column in zip(row, columns, strict=True)
-        if column.wrap and isinstance(value, str)
-    ]
-    return 15 * max(1, *lines, 1)
-
-
-def _head(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet, value=text)
-    cell.font, cell.fill, cell.alignment = _HEAD_FONT, _HEAD_FILL, _HEAD_ALIGNMENT
-    return cell
-
-
-def _cell(sheet: Any, value: Cell, wrap: bool) -> Any:
-    if value is None or (isinstance(value, Number) and value.value is None):
-        return None
-    if isinstance(value, str):
-        return _text(sheet, value, wrap)
-    if isinstance(value, Number):
-        cell = WriteOnlyCell(sheet, value=value.value)
-        cell.number_format = value.form
-        return cell
-    cell = WriteOnlyCell(sheet, value=value)
-    if isinstance(value, dt.date):
-        cell.number_format = _DATE
-    return cell
-
-
-def _text(sheet: Any, text: str, wrap: bool) -> Any:
-    """Text stays text: what looks like a formula is stored as a quoted string."""
-    clean = _UNPRINTABLE.sub("\ufffd", text)[:_MAX_TEXT]
-    risky = clean.startswith(FORMULA_STARTS)
-    if not risky and not wrap:
-        return clean
-    cell = WriteOnlyCell(sheet, value=clean)
-    if risky:
-        cell.data_type = "s"
-        cell.quotePrefix = True
-    if wrap:
-        cell.alignment = _WRAP
-    return cell
+        add_sheet(book, t("workbook.evidence"), *_too_many(context, line_count))
+    add_sheet(book, t("workbook.objectives"), *_objectives(context, verdicts))
+    add_sheet(book, t("workbook.findings"), *_findings(context, source))
+    add_sheet(book, t("workbook.quality"), *_quality(context, quality))
+    for sheet in annex_sheets(context, Annexes(source)):
+        add_sheet(book, sheet.title, sheet.columns, sheet.rows)
+    add_sheet(book, t("workbook.glossary"), *_glossary(context))
+    add_sheet(book, t("workbook.method"), *_methods(context, run))
+    save_book(book, path, run.as_of)
 
 
 def _value(unit: str, value: Decimal | None) -> Number:
-    form = {"share": _PERCENT, "eur": _EURO, "contracts": _WHOLE}.get(unit, _DECIMAL)
+    form = {"share": PERCENT, "eur": EURO, "contracts": WHOLE}.get(unit, DECIMAL)
     return Number(value, form)
 
 
 def _weight(measure: str, value: Decimal | None) -> Number:
     if measure == "value":
-        return Number(value, _EURO)
+        return Number(value, EURO)
     whole = value is None or value == value.to_integral_value()
-    return Number(value, _WHOLE if whole else _DECIMAL)
+    return Number(value, WHOLE if whole else DECIMAL)
 
 
 def _results(
@@ -224,14 +117,16 @@ def _results(
             whole = (r.buyer_id, r.dimension) == ("*", "*")
             if not whole and r.scope not in BREAKDOWN_SCOPES:
                 continue
+            if r.scope != "all" and not context.counts_contracts(r.code, r.method):
+                continue
             card = context.catalogue.indicators.get(r.code)
             computed = r.status == "computed"
             yield (
                 r.code,
                 context.card_text(card.labels) if card else r.code,
                 r.method,
-                t.code("results", f"{r.unit}.{r.measure}"),
-                context.scope(r.scope),
+                context.kind_name(r.code, r.method, r.unit, r.measure),
+                context.scope_of(r),
                 r.year,
                 context.buyer(r.buyer_id),
                 "" if r.dimension == "*" else t.code("dimensions", r.dimension),
@@ -327,7 +222,7 @@ def _contracts(
                 line.object,
                 context.buyer(line.buyer_id),
                 line.notified_date,
-                Number(line.amount_initial_eur, _EURO),
+                Number(line.amount_initial_eur, EURO),
                 t.code("reasons", reason) if reason else None,
                 *(context.member(name, getattr(line, name) or "unknown") for name in DIMENSIONS),
                 " ".join(part for part in (line.source_file, line.source_pointer) if part),
@@ -371,8 +266,8 @@ def _objectives(
             yield (
                 label or (context.card_text(card.labels) if card else v.code),
                 v.code,
-                t.code("results", f"{v.unit}.{v.measure}"),
-                context.scope(v.scope),
+                context.kind_name(v.code, v.method, v.unit, v.measure),
+                context.scope_of(v),
                 context.buyer(v.buyer_id),
                 _value(v.unit, v.threshold),
                 v.due_year,
@@ -500,22 +395,3 @@ def _methods(context: Context, run: Run) -> tuple[list[Column], Iterable[Sequenc
             ),
         ]
     return columns, rows
-
-
-def _without_clock(content: bytes, as_of: dt.date) -> bytes:
-    """The same workbook with the date of the data in place of the clock's."""
-    stamp = f"{as_of.isoformat()}T00:00:00Z".encode()
-    target = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as old,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
-    ):
-        for name in sorted(old.namelist(), key=lambda name: (name != "[Content_Types].xml", name)):
-            data = old.read(name)
-            if name == "docProps/core.xml":
-                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stamp, data)
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o600 << 16
-            new.writestr(entry, data)
-    return target.getvalue()

@@ -1,40 +1,25 @@
-"""The demo scheme's registers, and the right answers, written together by one seeded generator.
-
-`python -m tests.generators.demo` rewrites the registers of `data/raw/demo/` and
-`tests/golden/demo_answers.yml` byte for byte. What is expected is noted while a record is planted
-(`Contract`, `Trap`), in plain Python: no file is read back, no code of `spaser` is used.
-
-Everybody here is fictional: SIREN numbers begin with 000, which the register of businesses never
-gives, and pass the Luhn check.
-"""
+"""The published registers (DECP) of the demo, and what is true of each contract in them."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import random
-import sys
 import xml.etree.ElementTree as ET
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 SEED = 20260302
 EXPORT_DAY = date(2026, 3, 2)
 """The day the registers were exported: nothing true happens later."""
 FLOOR_EUR = Decimal(40000)
 FIRST_YEAR_2022_FORMAT = 2024
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path("data/raw/demo")
-ANSWERS = Path("tests/golden/demo_answers.yml")
-SCHEME = Path("pipelines/demo.yml")
 
 Record = dict[str, Any]
 Years = Mapping[int, float]
@@ -376,7 +361,8 @@ class Contract:
     """One contract or awarded lot as it must be understood once every file is read.
 
     `social` and `environmental` are None where the register does not say; `amount` is the initial
-    one, None where missing; `notified` is None where no usable date is given.
+    one without VAT, None where missing; `notified` is None where no usable date is given,
+    `published` where nothing was published.
     """
 
     buyer: Buyer
@@ -384,7 +370,7 @@ class Contract:
     contract_id: str
     title: str
     notified: date | None
-    published: date
+    published: date | None
     amount: Decimal | None
     holders: tuple[Holder, ...]
     location: tuple[str, str, str] = LOCATIONS[0]
@@ -428,7 +414,7 @@ def _has_any(values: tuple[str, ...] | None, wanted: tuple[str, ...]) -> bool | 
 
 def _published_in_time(contract: Contract) -> bool | None:
     """Within two calendar months of the notification (R2196-1), by the first publication."""
-    if contract.notified is None:
+    if contract.notified is None or contract.published is None:
         return None
     years, month = divmod(contract.notified.month + 1, 12)
     year = contract.notified.year + years
@@ -555,7 +541,7 @@ FILES_WITH_2019_WRAPPER = {CCAS_2025_MORE}
 
 
 def _file_year(contract: Contract) -> int:
-    return contract.year or contract.published.year
+    return (contract.notified or contract.published or EXPORT_DAY).year
 
 
 def record_of(contract: Contract, file: str) -> Record:
@@ -1086,7 +1072,7 @@ TRADE = {trade.cpv: trade for trade in TRADES}
 ROADS, BUILDING, PAINTING = TRADE["45233140"], TRADE["45214200"], TRADE["45442100"]
 OFFICE, FOOD, CLEANING = TRADE["30192700"], TRADE["15800000"], TRADE["90910000"]
 GREEN, STUDY, CARE = TRADE["77310000"], TRADE["71241000"], TRADE["85312000"]
-ENERGY = TRADE["45331000"]
+ENERGY, PRINTING = TRADE["45331000"], TRADE["79810000"]
 
 
 def special(
@@ -1386,7 +1372,7 @@ def plant_dates(book: Book) -> None:
     for trap_id, contract, value, planted in spoiled:
         undated = replace(contract, notified=None)
         book.add(
-            undated, main_file(contract.buyer, contract.published.year), dateNotification=value
+            undated, main_file(contract.buyer, _file_year(contract)), dateNotification=value
         )
         book.trap(
             trap_id, f"{planted} : le marché n'est dans aucune année, et cela se voit.", [undated],
@@ -1412,7 +1398,7 @@ def plant_dates(book: Book) -> None:
             "Publication après les deux mois."
             if contract is late
             else "Publication le dernier jour des deux mois (31 décembre, 28 février).", [contract],
-            row(contract, published_date=contract.published.isoformat()),
+            row(contract, published_date=_iso(contract.published)),
             evidence=[seen("GOV-05", "floor", contract, role)],
         )
 
@@ -1646,6 +1632,86 @@ def plant_codes(book: Book) -> None:
     )
 
 
+def plant_suspects(book: Book) -> None:
+    """What is right to the letter and looks wrong: to be told, never repaired."""
+    silent = special(
+        METROPOLE, 70, GREEN, "Entretien des massifs du siège", date(2025, 6, 16), 47_000,
+        holders=(INCLUSIVE[1],),
+    )
+    first, again = (
+        special(
+            METROPOLE, number, STUDY, "Étude de programmation de la maison du vélo",
+            date(2025, 3, day), 61_300, holders=(PROVIDERS[33],),
+        )
+        for number, day in ((71, 18), (72, 20))
+    )
+    split = [
+        special(
+            METROPOLE, number, PRINTING, f"Impression du magazine, numéro de {month}",
+            date(2025, rank, 12), amount, holders=(PROVIDERS[41],), offers=1,
+        )
+        for number, month, rank, amount in (
+            (73, "printemps", 3, 34_500), (74, "été", 6, 36_800), (75, "automne", 9, 38_900),
+        )
+    ]
+    increment, over_half = (
+        special(
+            METROPOLE, number, CLEANING, title, date(2024, 4, 22), amount,
+            amendments=(Amendment(date(2025, 1, 13), date(2025, 1, 27), Decimal(amended)),),
+        )
+        for number, title, amount, amended in (
+            (76, "Nettoyage des quais", 200_000, 15_000),
+            (77, "Nettoyage des arrêts de bus", 80_000, 130_000),
+        )
+    )
+    elsewhere = special(
+        METROPOLE, 79, STUDY, "Étude acoustique", date(2025, 4, 7), 44_000,
+        holders=(replace(PROVIDERS[7], siret=fictional_siret(51_007, 9)),),
+    )
+    planted = (
+        ("listed_holder_not_declared", "Une structure d'insertion tient un marché déclaré sans "
+         "considération sociale.", silent, (silent,)),
+        ("near_duplicate", "Deux marchés presque pareils à deux jours près, sous deux numéros : "
+         "rapprochés pour lecture, jamais fusionnés.", again, (first, again)),
+        ("threshold_split", "Trois besoins pareils au même titulaire, chacun juste sous 40 000 €, "
+         "dans l'année.", split[0], tuple(split)),
+        ("amendment_looks_like_increment", "Une modification de 15 000 € sur un marché de "
+         "200 000 € : sans doute le complément, pas le nouveau total.", increment, (increment,)),
+        ("amendment_over_half", "Une modification de plus de la moitié.", over_half, (over_half,)),
+        ("siret_unknown", "Un établissement que l'extrait SIRENE, qui connaît sa société, ne "
+         "connaît pas.", elsewhere, (elsewhere,)),
+    )
+    for rule, told, suspect, contracts in planted:
+        for contract in contracts:
+            book.add(contract)
+        book.trap(
+            f"suspect-{rule}", told, contracts, row(suspect, 1, year=suspect.year),
+            suspicions=[{"rule": rule, "contract_id": suspect.contract_id, "count": 1}],
+        )
+
+
+LOTS_OF_2025 = (
+    ("1", "gymnastique douce", 46_200),
+    ("2", "ateliers numériques", 28_600),
+    ("3", "chorale", None),
+    ("4", "sorties culturelles", None),
+)
+"""The lots of one consultation of the centre: two are awarded, the others come to nothing."""
+LOTS_TITLE = "Animation des résidences autonomie"
+
+
+def plant_own(book: Book) -> None:
+    """What the centre publishes of the consultation that its own register tells whole."""
+    for number, title, amount in LOTS_OF_2025:
+        if amount is not None:
+            book.add(
+                special(
+                    CCAS, 60, CARE, f"{LOTS_TITLE} - Lot {number} : {title}", date(2025, 4, 28),
+                    amount, social=(CLAUSE,) if number == "1" else (NO_SOCIAL,),
+                )
+            )
+
+
 def plant_traps(book: Book) -> None:
     """Everything planted on purpose."""
     plant_republications(book)
@@ -1656,182 +1722,10 @@ def plant_traps(book: Book) -> None:
     plant_frameworks(book)
     plant_shapes(book)
     plant_codes(book)
+    plant_suspects(book)
+    plant_own(book)
     plant_concessions(book)
 # fmt: on
-
-
-# --- the answers ---------------------------------------------------------------------------------
-
-
-def by_year_and_buyer(book: Book) -> Iterator[Record]:
-    """Rows of `curated.contracts`, and those of them in the population, per buyer and year."""
-    years: tuple[int | None, ...] = (*sorted(METROPOLE.volumes), None)
-    for year in years:
-        for buyer in (None, *BUYERS):
-            found = [c for c in book.truth if c.year == year and buyer in (None, c.buyer)]
-            yield {
-                "year": year,
-                "buyer_id": buyer.siret if buyer else "*",
-                "contracts": len(found),
-                "population": sum(not c.is_call_off for c in found),
-            }
-
-
-def results(book: Book) -> Iterator[Record]:
-    """Numerator, denominator and unknown of the count measure, dimension `*`."""
-    for code, fact in FACTS.items():
-        for year in range(FIRST_YEAR_2022_FORMAT, max(METROPOLE.volumes) + 1):
-            for scope in ("all", "floor"):
-                for buyer in (None, *BUYERS):
-                    population = [
-                        c
-                        for c in book.truth
-                        if c.year == year and not c.is_call_off and buyer in (None, c.buyer)
-                    ]
-                    yield {
-                        "code": code,
-                        "scope": scope,
-                        "year": year,
-                        "buyer_id": buyer.siret if buyer else "*",
-                        **_tally(population, fact, scope),
-                    }
-
-
-def _tally(
-    population: Iterable[Contract], fact: Callable[[Contract], bool | None], scope: str
-) -> dict[str, int]:
-    tally = {"numerator": 0, "denominator": 0, "unknown": 0}
-    for contract in population:
-        member = True if scope == "all" else contract.is_above_floor
-        met = fact(contract)
-        if member is None or (member and met is None):
-            tally["unknown"] += 1
-        elif member:
-            tally["denominator"] += 1
-            tally["numerator"] += met is True
-    return tally
-
-
-def share_bounds(contracts: Iterable[Contract], code: str, scope: str) -> tuple[Decimal, Decimal]:
-    """Least and most favourable reading of a share in number.
-
-    A contract whose fact is unknown counts as no, then as yes. One without amount may also be out
-    of the scope: it is left out of the reading it would help, or hurt.
-    """
-    met = known = certain = unsure_met = unsure_not_met = 0
-    for contract in contracts:
-        member = True if scope == "all" else contract.is_above_floor
-        fact = FACTS[code](contract)
-        if member is None:
-            unsure_met += fact is not False
-            unsure_not_met += fact is not True
-        elif member:
-            known += fact is not None
-            certain += 1
-            met += fact is True
-    low = Decimal(met) / (certain + unsure_not_met)
-    high = Decimal(met + certain - known + unsure_met) / (certain + unsure_met)
-    return low, high
-
-
-def verdicts(book: Book, scheme: Path) -> Iterator[Record]:
-    """Verdicts of the scheme's absolute targets on shares in number, and of those not due yet."""
-    for target in yaml.safe_load(scheme.read_text(encoding="utf-8"))["targets"]:
-        year, code = target["year"], target["indicator"]
-        if year > max(METROPOLE.volumes):
-            yield {"target_id": target["id"], "verdict": "not_due"}
-        elif code in FACTS and target["unit"] == "share" and target["measure"] == "count":
-            buyer = target.get("buyer", "*")
-            population = [
-                c
-                for c in book.truth
-                if c.year == year and not c.is_call_off and buyer in ("*", c.buyer.siret)
-            ]
-            low, high = share_bounds(population, code, target.get("scope", "floor"))
-            goal = Decimal(str(target["at_least"]))
-            late = "not_reached" if high < goal else "undecidable"
-            yield {"target_id": target["id"], "verdict": "reached" if low >= goal else late}
-
-
-def records(book: Book) -> Record:
-    """What the files hold, record by record, and what becomes of it."""
-    contracts = sum(len(entries) for entries in book.files.values()) - len(book.concessions)
-    return {
-        "files": {name: len(book.files[name]) for name in sorted(book.files)},
-        "contract_records": contracts,
-        "contracts": len(book.truth),
-        "merged": contracts - len(book.truth),
-        "rejected": 0,
-        "concessions": len(book.concessions),
-    }
-
-
-HEADER = """\
-# Right answers of the demo registers. Written by `python -m tests.generators.demo`: do not edit.
-#
-# Computed while the records are written, in plain Python, with no code of spaser.
-# traps[].expect, all about the trap's buyer:
-#   contracts, holders, amendments, concessions: of the curated table of that name, exactly `count`
-#     rows match; each matching row of `contracts` has the values in `columns` (null = NULL,
-#     "*" = any value; money and dates as text).
-#   findings: at least `at_least` rows of quality.findings whose key begins with the contract's uid
-#     (`contract_id`), or about that field (`field`).
-#   evidence: the role of the contract in indicators.evidence (`*` buyer and its own);
-#     null = no row there as numerator, denominator_only or unknown.
-# totals.results: measure count, dimension `*`, method default. totals.verdicts: the targets whose
-#   verdict follows from these counts alone, or that are not due yet.
-"""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Digits stay text for every YAML reader: SIRETs begin with zeros."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = '"' if value.replace("-", "").isdigit() else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-def _line(dumper: yaml.SafeDumper, value: _Line) -> yaml.MappingNode:
-    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
-
-
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(_Line, _line)
-_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
-
-
-def answers_text(book: Book) -> str:
-    """The content of `demo_answers.yml`."""
-    content = {
-        "as_of": EXPORT_DAY.isoformat(),
-        "floor_eur": int(FLOOR_EUR),
-        "buyers": {buyer.siret: buyer.name for buyer in BUYERS},
-        "records": records(book),
-        "totals": {
-            "contracts": [_Line(line) for line in by_year_and_buyer(book)],
-            "results": [_Line(line) for line in results(book)],
-            "verdicts": [_Line(line) for line in verdicts(book, ROOT / SCHEME)],
-        },
-        "traps": [
-            {
-                "id": trap.trap_id,
-                "planted": trap.planted,
-                "buyer_id": trap.buyer.siret,
-                "contract_ids": list(trap.contract_ids),
-                "expect": trap.expect,
-            }
-            for trap in book.traps
-        ],
-    }
-    body = yaml.dump(
-        content,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=160,
-    )
-    return HEADER + body
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -1889,7 +1783,7 @@ def _fill(element: ET.Element, value: Any) -> None:
 
 
 def file_bytes(name: str, entries: Sequence[tuple[str, Record]]) -> bytes:
-    """The bytes of one register, in publication order like an export."""
+    """The bytes of one published register, in publication order like an export."""
     ordered = sorted(entries, key=lambda entry: str(entry[1]["datePublicationDonnees"]))
     if name.endswith(".xml"):
         return xml_file(ordered)
@@ -1903,30 +1797,8 @@ def file_bytes(name: str, entries: Sequence[tuple[str, Record]]) -> bytes:
 
 
 def make_book() -> Book:
-    """The registers and their truth; the same at every call."""
+    """The published registers and their truth; the same at every call."""
     book = Book()
     tell_story(book, random.Random(SEED))
     plant_traps(book)
     return book
-
-
-def write(root: Path = ROOT) -> list[Path]:
-    """Write registers and answers under `root`; registers of an older run are removed."""
-    book = make_book()
-    folder = root / DATA
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("decp*"):
-        stale.unlink()
-    written = []
-    for name in sorted(book.files):
-        (folder / name).write_bytes(file_bytes(name, book.files[name]))
-        written.append(folder / name)
-    answers = root / ANSWERS
-    answers.parent.mkdir(parents=True, exist_ok=True)
-    answers.write_text(answers_text(book), encoding="utf-8", newline="\n")
-    return [*written, answers]
-
-
-if __name__ == "__main__":
-    for path in write():
-        sys.stdout.write(f"{path.relative_to(ROOT)}\n")

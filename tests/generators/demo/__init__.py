@@ -1,0 +1,51 @@
+"""The demo scheme's files, and the right answers, written together by one seeded generator.
+
+`python -m tests.generators.demo` rewrites `data/raw/demo/`, the ledger `pipelines/demo/
+corrections.csv` and `tests/golden/demo_answers.yml` byte for byte. What is expected is noted while
+a record is planted (`Contract`, `Trap`, `Entry`), in plain Python: no file is read back, no code of
+`spaser` is used. The mappings `pipelines/demo/mappings/` are written by hand.
+
+Everybody here is fictional: SIREN numbers begin with 000, which the register of businesses never
+gives, and pass the Luhn check.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.generators.demo import lists, own, spend
+from tests.generators.demo.answers import World, answers_text, make_world
+from tests.generators.demo.registers import file_bytes
+
+ROOT = Path(__file__).resolve().parents[3]
+DATA = Path("data/raw/demo")
+LEDGER = Path("pipelines/demo/corrections.csv")
+ANSWERS = Path("tests/golden/demo_answers.yml")
+SCHEME = Path("pipelines/demo.yml")
+NOTE = "LISEZMOI.md"
+
+
+def contents(world: World) -> dict[Path, bytes]:
+    """Every file, by its place in the project."""
+    files = {name: file_bytes(name, found) for name, found in world.book.files.items()}
+    files[own.FILE] = own.workbook(world.register)
+    files |= {name: spend.ledger(world.spend, year) for year, name in spend.FILES.items()}
+    files |= {name: content() for name, content in lists.FILES.items()}
+    return {
+        **{DATA / name: files[name] for name in sorted(files)},
+        LEDGER: own.ledger(world.decisions),
+        ANSWERS: answers_text(world, ROOT / SCHEME).encode(),
+    }
+
+
+def write(root: Path = ROOT) -> list[Path]:
+    """Write everything under `root`; registers of an older run are removed."""
+    files = contents(make_world())
+    (root / DATA).mkdir(parents=True, exist_ok=True)
+    for stale in (root / DATA).iterdir():
+        if stale.name != NOTE:
+            stale.unlink()
+    for place, content in files.items():
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).write_bytes(content)
+    return [root / place for place in files]

@@ -1,0 +1,8 @@
+"""`python -m tests.generators.demo`."""
+
+import sys
+
+from tests.generators.demo import ROOT, write
+
+for path in write():
+    sys.stdout.write(f"{path.relative_to(ROOT)}\n")
