@@ -1669,17 +1669,17 @@ def plant_suspects(book: Book) -> None:
         holders=(replace(PROVIDERS[7], siret=fictional_siret(51_007, 9)),),
     )
     planted = (
-        ("listed_holder_not_declared", "Une structure d'insertion tient un marché déclaré sans "
-         "considération sociale.", silent, (silent,)),
-        ("near_duplicate", "Deux marchés presque pareils à deux jours près, sous deux numéros : "
-         "rapprochés pour lecture, jamais fusionnés.", again, (first, again)),
-        ("threshold_split", "Trois besoins pareils au même titulaire, chacun juste sous 40 000 €, "
-         "dans l'année.", split[0], tuple(split)),
-        ("amendment_looks_like_increment", "Une modification de 15 000 € sur un marché de "
-         "200 000 € : sans doute le complément, pas le nouveau total.", increment, (increment,)),
+        ("listed_holder_not_declared", ("Une structure d'insertion tient un marché déclaré sans "
+         "considération sociale."), silent, (silent,)),
+        ("near_duplicate", ("Deux marchés presque pareils à deux jours près, sous deux numéros : "
+         "rapprochés pour lecture, jamais fusionnés."), again, (first, again)),
+        ("threshold_split", ("Trois besoins pareils au même titulaire, chacun juste sous 40 000 €, "
+         "dans l'année."), split[0], tuple(split)),
+        ("amendment_looks_like_increment", ("Une modification de 15 000 € sur un marché de "
+         "200 000 € : sans doute le complément, pas le nouveau total."), increment, (increment,)),
         ("amendment_over_half", "Une modification de plus de la moitié.", over_half, (over_half,)),
-        ("siret_unknown", "Un établissement que l'extrait SIRENE, qui connaît sa société, ne "
-         "connaît pas.", elsewhere, (elsewhere,)),
+        ("siret_unknown", ("Un établissement que l'extrait SIRENE, qui connaît sa société, ne "
+         "connaît pas."), elsewhere, (elsewhere,)),
     )
     for rule, told, suspect, contracts in planted:
         for contract in contracts:
