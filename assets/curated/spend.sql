@@ -18,16 +18,22 @@ with files as (
             as folded_reference,
         case when year between 1990 and 2100 then year end as exercise
     from typed_spend t semi join files using (file_sha256, source_file)
+), numbers as materialized (
+    -- Check digits are computed once for each number: a ledger repeats its suppliers.
+    select written, valid_siret(written) as siret, valid_siren(written) as siren
+    from (select supplier_id as written from lines union select supplier_siren from lines)
+    where written is not null
 ), placed as (
     select l.*,
         -- A scheme of one buyer has no other whose spend it could be.
         case when regexp_full_match(siret_of(l.buyer_id), '[0-9]{14}') then siret_of(l.buyer_id)
             when l.buyer_id is null then coalesce(named.buyer_id, only_one.buyer_id)
             end as known_buyer,
-        valid_siret(supplier_id) as supplier_siret,
-        coalesce(substr(valid_siret(supplier_id), 1, 9), valid_siren(l.supplier_siren),
-            valid_siren(supplier_id)) as known_siren
+        i.siret as supplier_siret,
+        coalesce(substr(i.siret, 1, 9), n.siren, i.siren) as known_siren
     from lines l
+    left join numbers i on i.written = l.supplier_id
+    left join numbers n on n.written = l.supplier_siren
     left join buyers named on named.folded_name = l.folded_name
     left join buyers only_one on only_one.buyers_of_scheme = 1
 ), valued as (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +11,7 @@ from typing import Any
 from spaser.cards import Text, catalogue
 from spaser.errors import InputError
 from spaser.indicators.compute import compile_for, evidence_rows
+from spaser.office import csv_text
 from spaser.project import Project
 from spaser.publish.formats import Formats
 from spaser.warehouse import Connection, DuckDBEngine, literal, open_database
@@ -100,12 +99,8 @@ class Answer:
 
     def as_csv(self) -> str:
         """The lines as CSV; text that a spreadsheet would run as a formula is quoted by `'`."""
-        target = io.StringIO()
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for line in self.lines:
-            writer.writerow([_safe(line[name]) for name in COLUMNS])
-        return target.getvalue().rstrip("\n")
+        rows = [[line[name] for name in COLUMNS] for line in self.lines]
+        return csv_text(COLUMNS, rows).rstrip("\n")
 
     def as_json(self) -> str:
         """The results and the lines as JSON."""
@@ -115,12 +110,6 @@ class Answer:
             ensure_ascii=False,
             indent=1,
         )
-
-
-def _safe(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
 
 
 def explain_figure(project: Project, database: Path, question: Question) -> Answer:

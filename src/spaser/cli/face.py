@@ -43,6 +43,12 @@ app = typer.Typer(
 )
 new_app = typer.Typer(no_args_is_help=True, help="Crée une carte. / Creates a card.")
 app.add_typer(new_app, name="new")
+corrections_app = typer.Typer(
+    no_args_is_help=True, help="Corrections du service. / The department's corrections."
+)
+app.add_typer(corrections_app, name="corrections")
+audit_app = typer.Typer(no_args_is_help=True, help="Contrôle sur pièces. / Audit on documents.")
+app.add_typer(audit_app, name="audit")
 
 
 class Format(StrEnum):

@@ -118,35 +118,29 @@ def run_scheme_command(
 @app.command()
 def check(scheme: SchemeArgument, as_of: AsOfOption = None) -> int:
     """Contrôle les registres d'un schéma sans publier. / Checks the registers of a scheme."""
+    from spaser.cards import catalogue
     from spaser.defs.run import check_scheme
     from spaser.scheme import load_scheme
+    from spaser.summary import summary
 
     project = find_project(SESSION.project)
     with progress() as told:
         outcome = check_scheme(project, load_scheme(project, scheme), day_of(as_of), told)
-    rows = [
-        (
-            finding.severity,
-            finding.title.get(SESSION.language),
-            str(finding.count),
-            finding.action.get(SESSION.language),
-        )
-        for finding in outcome.findings
-    ]
-    headers = (
-        ("Gravité", "Constat", "Nombre", "Que faire")
-        if SESSION.language == "fr"
-        else ("Severity", "Finding", "Number", "What to do")
-    )
-    print_table(headers, rows)
+    found = summary(outcome.tables, catalogue(project.assets), SESSION.language)
+    for sentence in found.deciding:
+        typer.echo(sentence)
+    print_table(found.todo_headers(), found.todo_rows())
+    if found.more:
+        say(f"… et {found.more} autres lignes.", f"… and {found.more} more lines.")
+    if found.completeness:
+        print_table(found.completeness_headers(), found.completeness_rows())
     for table, text, count in outcome.warnings:
         say(
             f"Contrôle ({table}) : {text.fr} {count} ligne(s).",
             f"Check ({table}): {text.en} {count} row(s).",
         )
-    errors = sum(f.count for f in outcome.findings if f.severity == "error")
-    if errors:
-        say(f"{errors} erreur(s) à corriger.", f"{errors} error(s) to correct.")
+    if found.errors:
+        say(f"{found.errors} erreur(s) à corriger.", f"{found.errors} error(s) to correct.")
         return JUDGED_NO
     say("Aucune erreur.", "No error.")
     return DONE
@@ -166,6 +160,20 @@ def new_indicator(
         f"Card written: {path}\n"
         "Say what it counts, change `met` and the example, then `spaser doctor`.",
     )
+
+
+@new_app.command("template")
+def new_template(
+    feeds: Annotated[str, typer.Argument(metavar="MODÈLE", help="register, spend, suppliers.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="CLASSEUR", help="Où écrire. / Where to write.")
+    ] = Path(),
+) -> None:
+    """Écrit un classeur à remplir. / Writes a workbook to fill in."""
+    from spaser.scaffold import write_template
+
+    path = write_template(find_project(SESSION.project), feeds, out)
+    say(f"Modèle écrit : {shown(path)}", f"Template written: {shown(path)}")
 
 
 @app.command()

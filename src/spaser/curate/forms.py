@@ -67,6 +67,6 @@ create macro without_tax(eur, rate) as case when rate >= 0 then cast(
 """
 """What the SQL of these cards says often, over the macros of `references`.
 
-`valid_siret`, `valid_siren`: the number if its check digits are right, else null. `without_tax`: an amount with VAT
-brought back to cents without VAT by exact integers, half up.
+`valid_siret`, `valid_siren`: the number if its check digits are right, else null. `without_tax`: an
+amount with VAT brought back to cents without VAT by exact integers, half up.
 """

@@ -567,7 +567,10 @@ with written as (
         {{'id_key': 4, 'text': id_tokens || '#' || lot}},
         {{'id_key': 4, 'text': tokens_of(suffixed.base)
             || case when suffixed.lot = '0' then '' else '#' || suffixed.lot end}},
-        {{'id_key': 5, 'text': id_tokens}}, {{'id_key': 5, 'text': tokens_of(suffixed.base)}}
+        -- A suffix may be left out on one side only: 2024-01 and 2024-09 are two contracts.
+        {{'id_key': 5, 'text': case origin when 'own' then 'own ' else 'decp ' end || id_tokens}},
+        {{'id_key': 5, 'text': case origin when 'own' then 'decp ' else 'own ' end
+            || nullif(tokens_of(suffixed.base), '')}}
     ], recursive := true)
     from matched_contracts
 )

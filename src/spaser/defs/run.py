@@ -54,27 +54,20 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class FindingCount:
-    """How many times a rule was found broken, and what to do."""
-
-    severity: str
-    title: Text
-    count: int
-    action: Text
-
-
-@dataclass(frozen=True)
 class CheckOutcome:
-    """What the registers of a scheme are worth: findings by rule, worst first, and warnings."""
+    """Where what was checked lies, and what the checks of severity WARN found.
 
-    findings: tuple[FindingCount, ...]
+    tables: the scheme's, with findings, completeness and what is left to do.
+    """
+
+    tables: Tables
     warnings: tuple[tuple[str, Text, int], ...]
 
 
 def check_scheme(
     project: Project, scheme: Scheme, as_of: date | None = None, on_step: OnStep | None = None
 ) -> CheckOutcome:
-    """Execute the steps of the job that come before the results; publish nothing.
+    """Execute the job but its last step: findings and what each repair brings; publish nothing.
 
     Raises:
         InputError: as `run_scheme`.
@@ -164,27 +157,15 @@ class _Execution:
         return self.outcome(results, reports)
 
     def check(self) -> CheckOutcome:
-        self.execute([step for step in self.steps if not step.assets.partitions_def], [])
-        rules = catalogue(self.run.installation.assets).rules
+        by_year = [step for step in self.steps if step.assets.partitions_def]
+        self.execute([step for step in self.steps if step not in by_year], [])
+        known = known_years(self.scheme, self.run.tables)
+        if known:
+            # Only results tell which repairs decide a target.
+            self.execute(by_year[:-1], known)
         with session() as connection:
-            self.run.tables.attach(connection, ["quality.findings", "quality.checks"])
-            counted = connection.execute(
-                "select rule, count(*) from quality.findings group by rule order by "
-                "min(case severity when 'error' then 1 when 'warning' then 2 else 3 end), rule"
-            ).fetchall()
-            warned = self._warnings(connection)
-        return CheckOutcome(
-            tuple(
-                FindingCount(
-                    rules[rule].severity,
-                    Text(fr=rules[rule].title_fr, en=rules[rule].title_en),
-                    count,
-                    Text(fr=rules[rule].action_fr, en=rules[rule].action_en),
-                )
-                for rule, count in counted
-            ),
-            warned,
-        )
+            self.run.tables.attach(connection, ["quality.checks"])
+            return CheckOutcome(self.run.tables, self._warnings(connection))
 
     def _warnings(self, connection: Connection) -> tuple[tuple[str, Text, int], ...]:
         rows = connection.execute(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from spaser.ingest.surveys import Survey
 
 _FORMULA, _FILE_PASS, _COLUMN, _SHEET, _MERGED = 0x0006, 0x002F, 0x007D, 0x0085, 0x00E5
+_TEXTS = 0x00FC
 _ERROR, _ROW, _BEGIN, _END = 0x0205, 0x0208, 0x0809, 0x000A
 _WORKSHEET = 0x00
 _LAST_COLUMN = 256
@@ -41,6 +42,8 @@ def survey_xls(stream: bytes) -> list[Survey | None]:
     for kind, body in _records(stream, 0):
         if kind == _FILE_PASS:
             raise Protected
+        if kind == _TEXTS and struct.unpack_from("<4xI", body)[0] > len(stream):
+            raise ValueError  # more shared texts than bytes
         if kind == _SHEET:
             place = struct.unpack_from("<I", body)[0]
             found.append(_survey(stream, place) if body[5] == _WORKSHEET else None)

@@ -378,7 +378,6 @@ def _ods_cells(content: mmap.mmap, surveys: list[Survey]) -> Iterator[_OdsCell]:
             row, rows, column = 1, 0, 1
         elif not surveys:
             raise Foreign  # rows or cells before any table
-            row, rows, column = 1, 0, 1
         elif kind == b"table-column":
             repeated = _repeated(attributes)
             if _ODS_HIDDEN.search(attributes):

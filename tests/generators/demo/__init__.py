@@ -1,9 +1,9 @@
 """The demo scheme's files, and the right answers, written together by one seeded generator.
 
-`python -m tests.generators.demo` rewrites `data/raw/demo/`, the ledger `pipelines/demo/
-corrections.csv` and `tests/golden/demo_answers.yml` byte for byte. What is expected is noted while
-a record is planted (`Contract`, `Trap`, `Entry`), in plain Python: no file is read back, no code of
-`spaser` is used. The mappings `pipelines/demo/mappings/` are written by hand.
+`python -m tests.generators.demo` rewrites `data/raw/demo/`, the ledger and the audit of
+`pipelines/demo/`, and `tests/golden/demo_answers.yml` byte for byte. What is expected is noted
+while a record is planted (`Contract`, `Trap`, `Entry`), in plain Python: no file is read back, no
+code of `spaser` is used. The mappings `pipelines/demo/mappings/` are written by hand.
 
 Everybody here is fictional: SIREN numbers begin with 000, which the register of businesses never
 gives, and pass the Luhn check.
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.generators.demo import lists, own, spend
-from tests.generators.demo.answers import World, answers_text, make_world
+from tests.generators.demo import audit, lists, own, spend
+from tests.generators.demo.answers import World, answers_text, audited, make_world
 from tests.generators.demo.registers import file_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = Path("data/raw/demo")
 LEDGER = Path("pipelines/demo/corrections.csv")
+AUDIT = Path(f"pipelines/demo/audits/{audit.CODE}-{audit.YEAR}.csv")
 ANSWERS = Path("tests/golden/demo_answers.yml")
 SCHEME = Path("pipelines/demo.yml")
 NOTE = "LISEZMOI.md"
@@ -34,6 +35,7 @@ def contents(world: World) -> dict[Path, bytes]:
     return {
         **{DATA / name: files[name] for name in sorted(files)},
         LEDGER: own.ledger(world.decisions),
+        AUDIT: audit.file(audited(world)),
         ANSWERS: answers_text(world, ROOT / SCHEME).encode(),
     }
 

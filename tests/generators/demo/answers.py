@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.generators.demo import lists, own, registers, spend
+from tests.generators.demo import audit, lists, own, registers, spend
 from tests.generators.demo.registers import (
     BUYERS,
     CCAS,
@@ -258,6 +258,11 @@ def suspicions(world: World) -> Iterator[Record]:
                 }  # fmt: skip
 
 
+def audited(world: World) -> dict[str, str]:
+    """What the audited figure declares of each contract."""
+    return audit.declared(world.contracts, FACTS[audit.CODE])
+
+
 HEADER = """\
 # Right answers of the demo registers. Written by `python -m tests.generators.demo`: do not edit.
 #
@@ -313,6 +318,7 @@ def answers_text(world: World, scheme: Path) -> str:
         "spend": [_Line(line) for line in spend.by_basis(world.spend)],
         "duties": [_Line(line) for line in spend.duties(world.spend)],
         "suspicions": [_Line(line) for line in suspicions(world)],
+        "audit": audit.audit_answers(audited(world)),
         "traps": [
             {
                 "id": trap.trap_id,
