@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaser import office
+from spaser import guards, office
 from spaser.office import Column, Number
 from spaser.warehouse import session
 
@@ -58,35 +58,35 @@ def test_no_text_is_a_formula_in_a_workbook(tmp_path: Path, column: Column) -> N
         assert cell.data_type == "s" or not text
         assert cell.data_type != "f"
         assert cell.value == (text or None)
-        assert bool(cell.quotePrefix) == office.is_risky(text)
+        assert bool(cell.quotePrefix) == guards.is_risky(text)
 
 
 def test_no_text_is_a_formula_in_a_csv(tmp_path: Path) -> None:
     path = tmp_path / "essai.csv"
-    office.write_csv(path, ["a", "b"], [[text, 1] for text in (*HOSTILE, *PLAIN)])
+    guards.write_csv(path, ["a", "b"], [[text, 1] for text in (*HOSTILE, *PLAIN)])
     with path.open(encoding="utf-8", newline="") as content:
         found = [row[0] for row in csv.reader(content)][1:]
-    assert not any(office.is_risky(text) for text in found)
-    assert [office.unguarded(text) for text in found] == [*HOSTILE, *PLAIN]
+    assert not any(guards.is_risky(text) for text in found)
+    assert [guards.unguarded(text) for text in found] == [*HOSTILE, *PLAIN]
 
 
 @given(st.text())
 def test_a_guarded_text_is_harmless_and_comes_back(text: str) -> None:
-    assert not office.is_risky(office.guarded(text))
-    assert office.unguarded(office.guarded(text)) == text
+    assert not guards.is_risky(guards.guarded(text))
+    assert guards.unguarded(guards.guarded(text)) == text
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00")))
 def test_a_harmless_text_is_written_as_it_is(text: str) -> None:
-    if not office.is_risky(text.lstrip("'")):
-        assert office.guarded(text) == text
+    if not guards.is_risky(text.lstrip("'")):
+        assert guards.guarded(text) == text
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, *PLAIN])
 def test_the_engine_guards_as_python_does(text: str) -> None:
     with session() as connection:
-        query = f"select {office.guarded_sql('t')} from (select ?::varchar as t)"
-        assert connection.execute(query, [text]).fetchall() == [(office.guarded(text),)]
+        query = f"select {guards.guarded_sql('t')} from (select ?::varchar as t)"
+        assert connection.execute(query, [text]).fetchall() == [(guards.guarded(text),)]
 
 
 def test_no_text_is_a_formula_in_a_csv_that_the_engine_writes(tmp_path: Path) -> None:
@@ -94,13 +94,13 @@ def test_no_text_is_a_formula_in_a_csv_that_the_engine_writes(tmp_path: Path) ->
     with session() as connection:
         connection.execute("create table texts (place integer, t varchar)")
         connection.executemany("insert into texts values (?, ?)", list(enumerate(HOSTILE)))
-        guarded = office.guarded_sql("t")
+        guarded = guards.guarded_sql("t")
         query = f"select {guarded} as t from texts order by place"
         connection.execute(f"copy ({query}) to '{path}' (format csv, header)")
     with path.open(encoding="utf-8", newline="") as content:
         found = [row[0] for row in csv.reader(content)][1:]
-    assert [office.unguarded(text) for text in found] == list(HOSTILE)
-    assert not any(office.is_risky(text) for text in found)
+    assert [guards.unguarded(text) for text in found] == list(HOSTILE)
+    assert not any(guards.is_risky(text) for text in found)
 
 
 def test_what_no_workbook_can_hold_is_replaced(tmp_path: Path) -> None:
@@ -156,13 +156,13 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "essai.csv"
-    office.write_csv(path, ["a"], [["avant"]])
+    guards.write_csv(path, ["a"], [["avant"]])
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        office.write_csv(path, ["a"], [["après"]])
+        guards.write_csv(path, ["a"], [["après"]])
     assert path.read_text(encoding="utf-8") == "a\navant\n"
     assert [item.name for item in tmp_path.iterdir()] == ["essai.csv"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from spaser.cards import Text, catalogue
 from spaser.errors import InputError
+from spaser.guards import csv_text
 from spaser.indicators.compute import compile_for, evidence_rows
-from spaser.office import csv_text
 from spaser.project import Project
 from spaser.publish.formats import Formats
 from spaser.warehouse import Connection, DuckDBEngine, literal, open_database

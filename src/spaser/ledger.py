@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from spaser.errors import InputError
-from spaser.office import unguarded, write_csv
+from spaser.guards import unguarded, write_csv
 from spaser.project import Project
 from spaser.values import read_date
 

@@ -1,13 +1,11 @@
 """What spreadsheets are written with: cells that stay text, one style, the same bytes each time.
 
-No text becomes a formula. In a workbook such a text is stored as text, with the mark that keeps it
-so when the cell is edited; in a CSV it gets an apostrophe before it (OWASP, "CSV Injection").
-openpyxl stamps the clock in two places of a workbook, which are rewritten.
+No text becomes a formula: one that begins so is stored as text, with the mark that keeps it so when
+the cell is edited. openpyxl stamps the clock in two places of a workbook, which are rewritten.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import io
 import math
@@ -25,8 +23,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A spreadsheet may run a text that begins so, also after spaces; the last four are full-width."""
+from spaser.guards import is_risky, replace_file
 
 EURO = '#,##0.00\\ "€"'
 PERCENT = "0.0%"
@@ -42,13 +39,6 @@ MAX_TEXT = 32_000
 MAX_CHOICES = 255
 """Characters of a list of choices written in the cell's rule (Excel's limit)."""
 
-_SPACES = " \\t\\r\\n\\f\\v\u00a0\u2007\u2009\u202f\ufeff"
-RISKY_PATTERN = f"^([\\t\\r\\n]|[{_SPACES}]*[=+@\uff1d\uff0b\uff0d\uff20-])"
-"""Finds a text that a spreadsheet may run; reads the same in Python and in DuckDB (RE2)."""
-
-_RISKY = re.compile(RISKY_PATTERN)
-_GUARDED = re.compile("^'+" + RISKY_PATTERN.removeprefix("^"))
-_MUST_GUARD = re.compile("^'*" + RISKY_PATTERN.removeprefix("^"))
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -89,62 +79,6 @@ class Column:
     editable: bool | None = None
     choices: tuple[str, ...] = ()
     form: str | None = None
-
-
-def is_risky(text: str) -> bool:
-    """Whether a spreadsheet may run this text as a formula."""
-    return _RISKY.match(text) is not None
-
-
-def guarded(text: str) -> str:
-    """The text as a CSV may hold it: an apostrophe before what a spreadsheet may run.
-
-    `unguarded` undoes it whatever the text: one that already begins with apostrophes gets one more.
-    """
-    return f"'{text}" if _MUST_GUARD.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """The text that `guarded` was given, or that a person wrote without it."""
-    return text[1:] if _GUARDED.match(text) else text
-
-
-def guarded_sql(column: str) -> str:
-    """The DuckDB expression of `guarded` for a text column."""
-    pattern = ("^'*" + RISKY_PATTERN.removeprefix("^")).replace("'", "''")
-    return (
-        f"case when regexp_matches({column}, '{pattern}') then '''' || {column} else {column} end"
-    )
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write `csv_text` in one step."""
-    replace_file(path, csv_text(columns, rows).encode())
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A CSV: comma, one line feed a row, texts guarded, null as empty."""
-    return "".join([_csv_line(columns), *(_csv_line(row) for row in rows)])
-
-
-def _csv_line(row: Sequence[object]) -> str:
-    target = io.StringIO()
-    # Only a terminator that has a carriage return makes the writer quote a text that has one.
-    csv.writer(target, lineterminator="\r\n").writerow(
-        [guarded(value) if isinstance(value, str) else value for value in row]
-    )
-    return target.getvalue().removesuffix("\r\n") + "\n"
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside the old one and put it in its place: a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def new_book(title: str) -> Workbook:

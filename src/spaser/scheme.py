@@ -93,6 +93,11 @@ class ReportSettings(Model):
     accent: str = "#1f5f8b"
 
 
+def _decp_publishes() -> dict[str, Origin]:
+    """Only DECP knows the day it was published."""
+    return {"published_date": "decp"}
+
+
 class Precedence(Model):
     """Which register a field is taken from when the department's own and DECP both have it.
 
@@ -101,7 +106,7 @@ class Precedence(Model):
     """
 
     default: Origin = "own"
-    fields: dict[str, Origin] = {"published_date": "decp"}
+    fields: dict[str, Origin] = Field(default_factory=_decp_publishes)
     only_in_decp: Literal["set_aside", "counted"] = "set_aside"
 
     def of(self, field: str) -> Origin:

@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tests.generators.demo import (
+from tests.generators.demo.registers import (
     CLAUSE,
     CRITERION,
     ENV_CLAUSE,

@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 
 from spaser.errors import InputError
-from spaser.office import is_risky
+from spaser.guards import is_risky
 from spaser.publish import opendata, render
 from spaser.warehouse import Tables, session
 from tests.publish import builders

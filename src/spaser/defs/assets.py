@@ -3,11 +3,10 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import dagster as dg
 
-from spaser.cards import Catalogue, IndicatorCard, TableCard, Text
+from spaser.cards import Catalogue, TableCard, Text
 from spaser.defs import specs
 from spaser.defs.publishing import publish_years
 from spaser.defs.resources import Run
@@ -51,7 +50,7 @@ def steps(catalogue: Catalogue, years: Sequence[str]) -> list[Step]:
         _staging(catalogue, tables.get(INPUTS)),
         *(_table(catalogue, card) for card in built),
         *([_books(catalogue, books, built)] if books else []),
-        *_indicators(catalogue, tables, partitions),
+        _indicators(catalogue, tables, partitions),
         _verdicts(catalogue, tables, partitions),
         _conclusions(catalogue, tables, partitions),
         _report(catalogue, tables, partitions),
@@ -130,40 +129,28 @@ def _books(catalogue: Catalogue, cards: Sequence[TableCard], built: Sequence[Tab
 
 def _indicators(
     catalogue: Catalogue, tables: dict[str, TableCard], partitions: dg.StaticPartitionsDefinition
-) -> list[Step]:
-    """One step per fact table, one output per axis, and the tables they fill."""
-    cards = sorted(catalogue.indicators.values(), key=lambda card: (card.fact_table, card.id))
-    filled = [tables[key] for key in ("indicators/results", "indicators/evidence") if key in tables]
-    return [
-        _axes(catalogue, fact_table, list(group), filled if position == 0 else [], partitions)
-        for position, (fact_table, group) in enumerate(
-            groupby(cards, key=lambda card: card.fact_table)
-        )
-    ]
-
-
-def _axes(
-    catalogue: Catalogue,
-    fact_table: str,
-    cards: Sequence[IndicatorCard],
-    filled: Sequence[TableCard],
-    partitions: dg.StaticPartitionsDefinition,
 ) -> Step:
+    """One step, one output per axis, and the tables they fill.
+
+    A card may read several fact tables: the scan of each is one, whatever the axes.
+    """
+    cards = sorted(catalogue.indicators.values(), key=lambda card: card.id)
+    filled = [tables[key] for key in ("indicators/results", "indicators/evidence") if key in tables]
     axes = {
         f"indicators/{axis}": [card for card in cards if card.axis == axis]
         for axis in specs.AXES
         if any(card.axis == axis for card in cards)
     }
-    name = "indicators_" + fact_table.split(".")[1]
+    facts = sorted({name for card in cards for name in card.fact_tables})
     with _beta():
         decorate = dg.multi_asset(
-            name=name,
+            name="indicators",
             specs=[
                 *(
-                    specs.axis_spec(key.split("/")[1], of_axis, [fact_table])
+                    specs.axis_spec(key.split("/")[1], of_axis, facts)
                     for key, of_axis in axes.items()
                 ),
-                *(specs.table_spec(catalogue, card, [fact_table]) for card in filled),
+                *(specs.table_spec(catalogue, card, facts) for card in filled),
             ],
             check_specs=_all_checks(filled),
             partitions_def=partitions,
@@ -194,7 +181,7 @@ def _axes(
         yield from _checked(run, [card for card in filled if card.key in chosen])
 
     title = Text(fr="Calcul des indicateurs", en="Computing the indicators")
-    return Step(name, title, decorate(indicators))
+    return Step("indicators", title, decorate(indicators))
 
 
 def _verdicts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from spaser.office import guarded_sql
+from spaser.guards import guarded_sql
 from spaser.publish.reading import Source
 from spaser.warehouse import EngineError, literal
 

@@ -27,18 +27,8 @@ from babel.numbers import format_percent
 
 from spaser.cards import IndicatorCard, Text, catalogue
 from spaser.errors import InputError
-from spaser.office import (
-    EURO,
-    TEXT,
-    Cell,
-    Column,
-    Number,
-    add_sheet,
-    new_book,
-    save_book,
-    unguarded,
-    write_csv,
-)
+from spaser.guards import unguarded, write_csv
+from spaser.office import EURO, TEXT, Cell, Column, Number, add_sheet, new_book, save_book
 from spaser.project import Project
 from spaser.quality.correction_book import help_rows
 from spaser.quality.estimate import Stratum, estimate

@@ -23,17 +23,7 @@ from spaser import ledger
 from spaser.cards import Catalogue, Text, catalogue
 from spaser.errors import InputError
 from spaser.ledger import NOT_SAME_AS, SAME_AS
-from spaser.office import (
-    EURO,
-    PERCENT,
-    TEXT,
-    Cell,
-    Column,
-    Number,
-    add_sheet,
-    new_book,
-    save_book,
-)
+from spaser.office import EURO, PERCENT, TEXT, Cell, Column, Number, add_sheet, new_book, save_book
 from spaser.project import Project
 from spaser.quality.field_values import FieldValues
 from spaser.quality.proposals import RULES, identity

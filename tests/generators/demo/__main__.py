@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.generators.demo import ROOT, write
+from tests.generators.demo.files import ROOT, write
 
 for path in write():
     sys.stdout.write(f"{path.relative_to(ROOT)}\n")

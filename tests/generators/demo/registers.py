@@ -1707,7 +1707,7 @@ def plant_own(book: Book) -> None:
             book.add(
                 special(
                     CCAS, 60, CARE, f"{LOTS_TITLE} - Lot {number} : {title}", date(2025, 4, 28),
-                    amount, social=(CLAUSE,) if number == "1" else (NO_SOCIAL,),
+                    amount, social=(CLAUSE,) if number == "2" else (NO_SOCIAL,),
                 )
             )
 
