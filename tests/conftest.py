@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from spaser.project import Project
 from spaser.scheme import Scheme, load_scheme
 from spaser.warehouse import Tables
-from tests.curate.run import EVERYTHING, ROOT, run_files, run_indicators
+from tests.curate.run import EVERYTHING, ROOT, conclude, run_files, run_indicators
 
 settings.register_profile(
     "soak",
@@ -41,7 +41,8 @@ def demo_scheme() -> Scheme:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, demo_scheme: Scheme) -> Tables:
-    """The demo from its registers to results, evidence and verdicts of every year."""
+    """The demo from its registers to results, evidence, verdicts and what they conclude."""
     tables = run_files(tmp_path_factory.mktemp("demo"), [], demo_scheme, last=EVERYTHING)
     run_indicators(tables, demo_scheme)
+    conclude(tables, demo_scheme)
     return tables

@@ -21,6 +21,7 @@ from spaser.cards import (
     parse,
 )
 from spaser.errors import InputError
+from spaser.hours.lines import Reason
 from tests.curate.run import CARDS, ROOT, one, rows
 
 ASSETS = ROOT / "assets"
@@ -217,6 +218,8 @@ def test_every_rule_of_a_finding_has_a_row_and_every_row_is_used():
     """Rules are named in SQL, in reader functions and in ingest, always as whole words."""
     texts = [path.read_text(encoding="utf-8") for path in ASSETS.glob("*/*.sql")]
     texts += [path.read_text(encoding="utf-8") for path in SOURCE_CODE.rglob("*.py")]
+    # A line of hours is set apart for a reason, and its rule is named after the reason.
+    texts += [f"hours_{reason}" for reason in Reason]
     everything = "\n".join(texts)
     for rule in CARDS.rules:
         assert re.search(rf"\b{rule}\b", everything), f"nothing says {rule}"

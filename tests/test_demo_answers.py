@@ -44,7 +44,7 @@ def test_no_expectation_is_left_unread():
         *("as_of", "floor_eur", "buyers", "records", "totals", "register", "spend", "duties"),
         *("suspicions", "audit", "traps"),
     }
-    assert set(ANSWERS["totals"]) == {"contracts", "results", "verdicts"}
+    assert set(ANSWERS["totals"]) == {"contracts", "results", "spend", "verdicts"}
     assert len({trap["id"] for trap in TRAPS}) == len(TRAPS) > 50
 
 
@@ -166,6 +166,17 @@ def test_totals(demo, expected):
     assert row == {name: Decimal(expected[name]) for name in names}
 
 
+@pytest.mark.parametrize("expected", ANSWERS["totals"]["spend"], ids=str)
+def test_spend_under_contracts(demo, expected):
+    row = one(
+        demo,
+        f"""select numerator from indicators.results where code = 'GEN-01' and method = 'default'
+        and scope = 'all' and measure = 'value' and unit = 'eur' and dimension = '*'
+        and year = {expected["year"]} and buyer_id = '{expected["buyer_id"]}'""",
+    )
+    assert row["numerator"] == Decimal(expected["eur"])
+
+
 @pytest.mark.parametrize("expected", ANSWERS["totals"]["verdicts"], ids=str)
 def test_verdicts(demo, expected):
     row = one(
@@ -201,8 +212,8 @@ def test_contracts_of_both_registers_are_matched_level_by_level(demo):
 def test_contracts_missing_on_either_side(demo):
     alone = matched(demo, "decp_uid is null")
     assert {row["own_uid"] for row in alone} == set(map(uid, REGISTER["missing_in_decp"]))
-    # 52 000 euros must be published, 18 500 need not (R2196-1).
-    assert [row["is_publication_due"] for row in alone] == [True, False]
+    # 18 500 euros need not be published, 52 000 must (R2196-1).
+    assert [row["is_publication_due"] for row in alone] == [False, True]
     missing = {row["decp_uid"] for row in matched(demo, "own_uid is null")}
     assert missing == set(map(uid, REGISTER["missing_in_register"]))
     assert (
@@ -261,8 +272,9 @@ def test_corrections_are_applied_once_or_refused(demo):
         ("CCAS-25-014", {"has_social_clause": True, "has_social_criterion": False}),
         ("CCAS-25-015", {"amount_initial_eur": "2556700.00", "holder_count": 3}),
         ("CCAS-25-026", {"procedure_code": "direct"}),
-        ("2024-S-16", {"notified_date": "2024-05-13", "amount_initial_eur": "163600.00"}),
         ("2024-S-22", {"notified_date": "2024-10-16", "published_date": "2025-05-16"}),
+        ("2025-S-18", {"notified_date": "2025-11-13", "published_date": "2025-12-18"}),
+        ("2025-S-21", {"notified_date": "2025-11-19", "published_date": None}),
     ],
 )
 def test_values_in_force(demo, contract_id, columns):

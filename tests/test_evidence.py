@@ -63,8 +63,10 @@ def test_every_unknown_and_every_excluded_unit_says_why(demo):
 def test_evidence_names_contracts_of_its_year_and_buyer(demo):
     strangers = rows(
         demo,
-        """from indicators.evidence e anti join facts.contracts f
-        on f.uid = e.unit_id and f.year = e.year and f.buyer_id = e.buyer_id""",
+        """from indicators.evidence e anti join (
+            select uid as unit_id, year, buyer_id from facts.contracts
+            union all select line_id, year, buyer_id from facts.spend
+        ) f using (unit_id, year, buyer_id)""",
     )
     assert strangers == []
 

@@ -5,9 +5,7 @@ with holders as (
     from curated.contracts c
     join curated.holders h on h.uid = c.uid and h.record_kind = 'contract'
     left join curated.supplier_facts f on f.from_date = c.notified_date
-        and f.to_date = c.notified_date
-        and f.supplier_key = case when coalesce(h.holder_id_type, 'SIRET') = 'SIRET'
-            then valid_siret(h.holder_id) end
+        and f.to_date = c.notified_date and f.supplier_key = h.siret
 )
 select c.uid,
     case when bool_or(is_inclusive) then true

@@ -26,7 +26,7 @@ with files as (
 ), placed as (
     select l.*,
         -- A scheme of one buyer has no other whose spend it could be.
-        case when regexp_full_match(siret_of(l.buyer_id), '[0-9]{14}') then siret_of(l.buyer_id)
+        case when regexp_full_match(signs_of(l.buyer_id), '[0-9]{14}') then signs_of(l.buyer_id)
             when l.buyer_id is null then coalesce(named.buyer_id, only_one.buyer_id)
             end as known_buyer,
         i.siret as supplier_siret,

@@ -2,11 +2,9 @@
 -- about. A supplier is its SIRET, or its SIREN when a ledger gives no more.
 with asked as (
     select distinct supplier_key, from_date, to_date from (
-        select valid_siret(h.holder_id) as supplier_key, c.notified_date as from_date,
-            c.notified_date as to_date
+        select h.siret as supplier_key, c.notified_date as from_date, c.notified_date as to_date
         from curated.holders h
         join curated.contracts c on c.uid = h.uid and h.record_kind = 'contract'
-        where coalesce(h.holder_id_type, 'SIRET') = 'SIRET'
         union all
         select supplier_key, period_from, period_to from curated.spend
     ) where supplier_key is not null and from_date is not null and to_date is not null

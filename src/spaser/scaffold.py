@@ -24,6 +24,7 @@ _DEFINITIONS = (
     "assets",
     "dagster.yaml",
     "data/raw/demo",
+    "pipelines/demo",
     "pipelines/demo.yml",
     "reports/assets",
     "reports/labels.en.yml",

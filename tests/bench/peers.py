@@ -28,26 +28,16 @@ def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
     from spaser.project import definitions_root
     from spaser.scheme import scheme_for_files
     from spaser.warehouse import Tables, session
+    from tests.curate.run import stages
 
     cards = catalogue(definitions_root() / "assets")
     scheme = scheme_for_files((register,))
     settings = curate.Settings(scheme)
-    order = (
-        "curated/records",
-        "curated/publications",
-        "curated/amendments",
-        "curated/holders",
-        "curated/subcontracts",
-        "curated/contracts",
-        "curated/concessions",
-        "curated/buyers",
-        "facts/contracts",
-    )
     with tempfile.TemporaryDirectory(dir=register.parent) as folder:
         tables = Tables(Path(folder))
         with PeakMemory() as peak:
             ingest.stage([register], tables, cards, register.parent)
-            for key in order:
+            for key in stages():
                 curate.build(tables, cards, key, settings)
             years = indicators.years_found(tables)
             indicators.compute(tables, cards, scheme, years, with_evidence=False)

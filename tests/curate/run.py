@@ -16,6 +16,8 @@ from spaser.curate import Settings
 from spaser.curate.typed import PROVENANCE
 from spaser.mappings import load_mappings, spellings_of
 from spaser.project import Project, definitions_root
+from spaser.quality.audit import write_audits
+from spaser.quality.proposals import write_proposals
 from spaser.scheme import Scheme, input_files, scheme_for_files
 from spaser.warehouse import Tables, session
 
@@ -92,6 +94,16 @@ def run_indicators(tables: Tables, scheme: Scheme, *, with_evidence: bool = True
     indicators.compute(tables, CARDS, scheme, years, with_evidence=with_evidence)
     for year in years:
         indicators.judge(tables, CARDS, scheme, year)
+
+
+def conclude(tables: Tables, scheme: Scheme) -> None:
+    """What is concluded from the results of every year: the duty, the audits, what to do."""
+    years = indicators.years_found(tables)
+    for year in years:
+        indicators.write_duty(tables, CARDS, scheme, year)
+    write_audits(tables, PROJECT, scheme)
+    write_proposals(tables, PROJECT, scheme)
+    indicators.write_actions(tables, CARDS, scheme, years)
 
 
 def register(folder: Path, name: str, records: Iterable[Mapping[str, Any]]) -> Path:

@@ -107,9 +107,7 @@ def test_a_contract_that_only_decp_has_is_set_aside_unless_the_scheme_counts_it(
     tmp_path, fate, counted
 ):
     other = {"contract_id": "2024-777", "object": "Achat de bancs", "amount": "55000"}
-    tables = built(
-        tmp_path, own=[{}], decp=[{}, other], precedence=Precedence(only_in_decp=fate)
-    )
+    tables = built(tmp_path, own=[{}], decp=[{}, other], precedence=Precedence(only_in_decp=fate))
     assert one(tables, "select count(*) as n from curated.contracts")["n"] == counted
     assert open_balances(tables) == []
     if fate == "set_aside":

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spaser.values import is_siret, read_siret
 from spaser.warehouse import Tables, literal
 from tests.curate.forms import build, stage, write
 from tests.curate.run import CARDS, ROOT, one, rows, run_files
@@ -30,6 +31,12 @@ COVERING = [
 """One dated structure of each list that a "no" needs: the lists cover every day from 2015 on."""
 
 
+def known(holder: str) -> str:
+    """The SIRET of a holder as `curated.holders` has it: null where its check digits are wrong."""
+    siret = read_siret(holder).value
+    return literal(siret) if siret and is_siret(siret) else "null"
+
+
 def contracts(tables: Tables, *asked: tuple[str, str | None, str | None]) -> None:
     """`curated.contracts` and `curated.holders` of (uid, notified, holder's id)."""
     days = {uid: notified for uid, notified, _ in asked}
@@ -39,11 +46,11 @@ def contracts(tables: Tables, *asked: tuple[str, str | None, str | None]) -> Non
     )
     write(tables, "curated.contracts", f"from (values {listed}) c(uid, notified_date)")
     held = ", ".join(
-        f"({literal(uid)}, 'contract', {number}, {literal(holder)}, 'SIRET')"
+        f"({literal(uid)}, 'contract', {number}, {literal(holder)}, 'SIRET', {known(holder)})"
         for number, (uid, _, holder) in enumerate(asked)
         if holder is not None
     )
-    columns = "uid, record_kind, holder_number, holder_id, holder_id_type"
+    columns = "uid, record_kind, holder_number, holder_id, holder_id_type, siret"
     rest = f"from (values {held}) h({columns})" if held else f"select {_typed(columns)} where false"
     write(tables, "curated.holders", rest)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
 import re
 import struct
 import time
@@ -22,6 +24,7 @@ from tests.generators.workbooks import HEADER, PLANTED, fill, new_book, repacked
 
 pytestmark = pytest.mark.faults
 
+LEGACY = Path(__file__).parents[1] / "ingest" / "workbooks" / "legacy.xls"
 SHEET = "xl/worksheets/sheet1.xml"
 HEAD = (
     b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
@@ -149,7 +152,7 @@ def test_a_byte_spoilt_on_its_way(tmp_path):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_truncated_old_workbook(tmp_path, share):
-    content = (Path(__file__).parents[1] / "ingest" / "workbooks" / "legacy.xls").read_bytes()
+    content = LEGACY.read_bytes()
     refused(content[: int(len(content) * share)], tmp_path, "classeur", "à nouveau")
 
 
@@ -332,9 +335,69 @@ def test_an_old_workbook_with_a_cell_in_its_last_corner(tmp_path):
     assert (len(grid.rows), grid.rows[0][0], grid.rows[-1][-1]) == (65_536, "Objet", "loin")
 
 
-def test_numbers_of_thousands_of_digits_in_places(tmp_path):
-    part = HEAD + b'<row r="%b"><c r="A%b"><v>1</v></c></row>' % (b"9" * 5000, b"9" * 5000) + TAIL
-    refused(with_sheet(part), tmp_path, "classeur")
+PLACES = {
+    "a row of ten digits": (b'<row r="2">', b'<row r="4000000000">'),
+    "a row of thousands of digits": (b'<row r="2">', b'<row r="%b">' % (b"9" * 5000)),
+    "a cell beyond the last row": (b'r="A2"', b'r="A1048577"'),
+    "a cell beyond the last column": (b'r="A2"', b'r="XFE2"'),
+    "a cell without a row": (b'r="A2"', b'r="A"'),
+    "a cell nowhere": (b'r="A2"', b'r=""'),
+    "a cell of thousands of digits": (b'r="A2"', b'r="A%b"' % (b"9" * 5000)),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_no_sheet_has_is_refused_before_room_is_made_for_it(tmp_path, name):
+    refused(with_sheet(lambda part: part.replace(*PLACES[name])), tmp_path, "noms étrangers")
+
+
+def test_more_shared_texts_announced_than_bytes(tmp_path):
+    strings = b'<sst xmlns="x" uniqueCount="4000000000"><si><t>a</t></si></sst>'
+    content = repacked(good(), {"xl/sharedStrings.xml": lambda _: strings})
+    refused(content, tmp_path, "noms étrangers")
+
+
+def test_an_ods_cut_inside_a_tag(tmp_path):
+    """The reader of cells would look for its end for ever."""
+    refused(ods(f"<table:table-row>{ods_text('x')}<table:table-cell"), tmp_path, "abîmé")
+
+
+def test_an_old_workbook_that_kills_its_reader(tmp_path):
+    """Its header announces billions of sectors; the reader asks for as much memory, and dies."""
+    content = bytearray(LEGACY.read_bytes())
+    content[0x1E:0x20] = struct.pack("<H", 9)
+    content[0x48:0x4C] = struct.pack("<I", 0xF3000000)
+    refused(bytes(content), tmp_path, "abîmé")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_spoilt_old_workbooks_never_escape_as_another_error(tmp_path, seed):
+    chance = random.Random(seed)
+    content = bytearray(LEGACY.read_bytes())
+    for _ in range(chance.randint(1, 8)):
+        content[chance.randrange(512, len(content))] = chance.randrange(256)
+    with contextlib.suppress(Damaged, Unrecognised):
+        read(bytes(content), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("name", ["lots_in_merged_cells.xlsx", "libreoffice.ods"])
+def test_spoilt_xml_never_escapes_as_another_error(tmp_path, name, seed):
+    """The zip is whole, and what it holds is not."""
+    chance = random.Random(seed)
+
+    def spoilt(part: bytes) -> bytes:
+        content = bytearray(part)
+        for _ in range(chance.randint(1, 6)):
+            place = chance.randrange(len(content))
+            size = chance.randint(0, 8)
+            content[place : place + size] = bytes(chance.choices(b'09AZ<>/"= &:', k=size or 3))
+        return bytes(content)
+
+    part = SHEET if name.endswith("x") else "content.xml"
+    content = repacked((LEGACY.parent / name).read_bytes(), {part: spoilt})
+    with contextlib.suppress(Damaged, Unrecognised):
+        read(content, tmp_path)
 
 
 # --- not a workbook ----------------------------------------------------------------------------

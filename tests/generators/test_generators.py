@@ -224,7 +224,7 @@ def test_values_in_force_are_the_registers_then_decp(world: right.World) -> None
     assert told.published.social == (registers.NO_SOCIAL,)
     assert silent.told.social is None
     assert silent.in_force().social == (registers.CLAUSE,)
-    near = entries["2024-S-20"]
+    near = entries["2025-S-21"]
     assert near.published is not None
     assert near.published.published is not None
     assert near.in_force().published is None
@@ -262,7 +262,7 @@ def _spent(amount: str, *, under: bool | None = True, basis: str = "HT") -> spen
 def test_bounds_of_spend_worked_by_hand(
     lines: list[spend.Line], low: str, high: str | None
 ) -> None:
-    assert spend._bounds(lines) == (Decimal(low), None if high is None else Decimal(high))
+    assert spend.bounds(lines) == (Decimal(low), None if high is None else Decimal(high))
 
 
 def test_ledger_is_small_and_has_credits_and_blanks() -> None:

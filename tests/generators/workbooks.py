@@ -416,7 +416,7 @@ def one_sheet_a_year() -> bytes:
     table("Routes", HEADER, (3, 4), ROWS[:2]),
     table("Collèges", HEADER, (3,), ROWS[2:]),
     findings=[
-        ("sheet_not_table", "Lisez-moi!1"),
+        ("sheet_not_table", "Lisez-moi!A1"),
         ("row_note", "Routes!1"),
         ("row_note", "Collèges!1"),
     ],
@@ -1060,7 +1060,7 @@ def macros() -> bytes:
     "cell_far_away.xlsx",
     table("Registre", HEADER, (2, 3, 4), ROWS),
     table("Registre", (), (), (), ""),
-    findings=[("sheet_not_table", "Registre!1048576")],
+    findings=[("sheet_not_table", "Registre!XFD1048576")],
 )
 def cell_far_away() -> bytes:
     book, [sheet] = new_book("Registre")
@@ -1184,7 +1184,7 @@ N° du marché;SIRET;Montant HT;Objet
         ),
         "ABCD",
     ),
-    findings=[("column_unnamed", "L1D")],
+    findings=[("column_unnamed", "L1")],
 )
 def ragged_rows() -> bytes:
     return text_file("""

@@ -43,8 +43,10 @@ def _query(catalogue: Catalogue, names: list[str]) -> str:
     fields = ", ".join(f"case when c_{name}.uid is not null then '{name}' end" for name in names)
     listed = f"list_filter([{fields}], lambda f: f is not null)" if names else "[]::varchar[]"
     replace = f"replace ({', '.join(replaced)})" if replaced else ""
-    return f"""select e.* {replace}, {listed} as corrected_fields
-        from entries_in_force e {joins} order by e.uid, e.record_kind"""
+    columns = ", ".join(catalogue.tables["curated/entries"].columns)
+    return f"""select {columns}
+        from (select e.* {replace}, {listed} as corrected_fields from entries_in_force e {joins})
+        order by uid, record_kind"""
 
 
 def _corrected(catalogue: Catalogue, name: str) -> list[str]:

@@ -49,24 +49,10 @@ def build(
 
 
 _MACROS = """
-create macro valid_siret(written) as case
-    when not regexp_full_match(siret_of(written), '[0-9]{14}') then null
-    when siret_is_valid(siret_of(written)) and luhn_sum(substr(siret_of(written), 1, 9)) % 10 = 0
-        and substr(siret_of(written), 1, 9) <> '000000000'
-    then siret_of(written) end;
-create macro nine_digits(written) as regexp_replace(written, '[^0-9A-Za-z]', '', 'g');
-create macro valid_siren(written) as case
-    when not regexp_full_match(nine_digits(written), '[0-9]{9}') then null
-    when nine_digits(written) <> '000000000' and luhn_sum(nine_digits(written)) % 10 = 0
-    then nine_digits(written) end;
 create macro without_tax(eur, rate) as case when rate >= 0 then cast(
     cast(sign(eur) * ((2 * cast(abs(cast(eur as decimal(38,2))) * 100 as hugeint) * 1000000
             + 1000000 + cast(rate * 1000000 as hugeint))
         // (2 * (1000000 + cast(rate * 1000000 as hugeint)))) as decimal(36,0))
     * cast(0.01 as decimal(2,2)) as decimal(18,2)) end;
 """
-"""What the SQL of these cards says often, over the macros of `references`.
-
-`valid_siret`, `valid_siren`: the number if its check digits are right, else null. `without_tax`: an
-amount with VAT brought back to cents without VAT by exact integers, half up.
-"""
+"""`without_tax`: an amount with VAT brought to cents without VAT by exact integers, half up."""

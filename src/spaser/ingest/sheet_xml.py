@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape, unescape
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,6 +69,7 @@ class _Patterns:
     place: re.Pattern[bytes]
     misplaced: re.Pattern[bytes]
     filled: re.Pattern[bytes]
+    cell_end: bytes
     any_formula: re.Pattern[bytes]
     formula: re.Pattern[bytes]
     error: re.Pattern[bytes]
@@ -84,26 +85,31 @@ def _patterns(prefix: bytes) -> _Patterns:
         return re.compile(pattern.replace(b"~", re.escape(prefix)), re.DOTALL)
 
     return _Patterns(
-        row=compiled(rb"<~row\b([^>]*)>"),
+        row=compiled(rb"<~row\b([^<>]*)>"),
         cell=b"<" + prefix + b"c",
-        place=compiled(rb"""<~c\s(?:[^>]*?\s)??r=["']([A-Za-z]{1,3}\d{1,7})["']"""),
-        misplaced=compiled(rb"""<~c\s(?:[^>]*?\s)??r\s*=(?!["'][A-Za-z]{1,3}\d{1,7}["'])"""),
-        filled=compiled(rb"<~c\b([^>]*)(?<!/)>(?!\s*</~c>)(.*?)</~c>"),
+        place=compiled(rb"""<~c\s(?:[^<>]*?\s)??r=["']([A-Za-z]{1,3}\d{1,7})["']"""),
+        misplaced=compiled(rb"""<~c\s(?:[^<>]*?\s)??r\s*=(?!["'][A-Za-z]{1,3}\d{1,7}["'])"""),
+        filled=compiled(rb"<~c\b([^<>]*)(?<!/)>(?!\s*</~c>)"),
+        cell_end=b"</" + prefix + b"c>",
         any_formula=compiled(rb"<~f[\s>/]"),
         formula=compiled(
-            rb"<~c\s([^>]*)>\s*<~f\b(?:[^>]*/>|[^>]*>[^<]*</~f>)\s*(?:<~v\s*/>|<~v>\s*</~v>)?\s*</~c>"
+            rb"<~c\s([^<>]*)>\s*<~f\b(?:[^<>]*/>|[^<>]*>[^<]*</~f>)\s*"
+            rb"(?:<~v\s*/>|<~v>\s*</~v>)?\s*</~c>"
         ),
-        error=compiled(rb"""<~c\s([^>]*\bt=["']e["'][^>]*)>(?:\s*<~f\b.*?)?<~v>([^<]*)</~v>"""),
-        shared=compiled(rb"""<~c\s[^>]*\bt=["']s["'][^>]*>\s*<~v>(\d{1,9})</~v>"""),
-        column=compiled(rb"<~col\s([^>]*)>"),
+        error=compiled(
+            rb"""<~c\s([^<>]*\bt=["']e["'][^<>]*)>\s*"""
+            rb"(?:<~f\b(?:[^<>]*/>|[^<>]*>[^<]*</~f>)\s*)?<~v>([^<]*)</~v>"
+        ),
+        shared=compiled(rb"""<~c\s[^<>]*\bt=["']s["'][^<>]*>\s*<~v>(\d{1,9})</~v>"""),
+        column=compiled(rb"<~col\s([^<>]*)>"),
         merged=compiled(
-            rb"""<~mergeCell\s[^>]*\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+            rb"""<~mergeCell\s[^<>]*\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
         ),
         data=compiled(rb"<~sheetData\s*>"),
     )
 
 
-_SHARED_ITEM = re.compile(rb"<(?:\w+:)?si\b(?:[^>]*/>|[^>]*>.*?</(?:\w+:)?si>)", re.DOTALL)
+_SHARED_ITEM = re.compile(rb"<(?:\w+:)?si[\s>/]")
 _SHARED_COUNT = re.compile(rb"""ount\s*=\s*["']\s*(\d+)""")
 
 
@@ -114,9 +120,12 @@ def text_sizes(part: Path) -> list[int]:
         Foreign: it says to hold more texts than it has bytes.
     """
     content = mapped(part)
+    if content.find(b"<!DOCTYPE") >= 0:
+        raise Foreign
     if any(int(count[:20]) > len(content) for count in _SHARED_COUNT.findall(content[:8192])):
         raise Foreign
-    return [found.end() - found.start() for found in _SHARED_ITEM.finditer(content)]
+    starts = [found.start() for found in _SHARED_ITEM.finditer(content)]
+    return [end - start for start, end in pairwise([*starts, len(content)])]
 
 
 class Foreign(Exception):
@@ -143,7 +152,7 @@ def survey_xlsx(part: Path, texts: Sequence[int] = ()) -> Survey | None:
     if root is None or root[2] != b"worksheet":
         return None
     prefix = root[1] + b":" if root[1] else b""
-    if _foreign(prefix).search(content):
+    if content.find(b"<!DOCTYPE") >= 0 or _foreign(prefix).search(content):
         raise Foreign
     patterns = _patterns(prefix)
     survey = Survey()
@@ -288,19 +297,23 @@ def squeeze_xlsx(part: Path, target: Path, survey: Survey) -> Survey:
                 out.write(b"</%brow>" % prefix if current else b"")
                 out.write(b'<%brow r="%d">' % (prefix, row))
                 current = row
+            end = content.find(patterns.cell_end, cell.end())
+            if end < 0:
+                raise Foreign
             attributes = _REFERENCE.sub(b'r="%b%d"' % (column.encode(), row), cell[1])
-            out.write(b"<%bc %b>%b</%bc>" % (prefix, attributes, cell[2], prefix))
+            out.write(b"<%bc %b>" % (prefix, attributes.strip()))
+            out.write(content[cell.end() : end + len(patterns.cell_end)])
         out.write(b"</%brow>" % prefix if current else b"")
         out.write(b"</%bsheetData></%bworksheet>" % (prefix, prefix))
     return survey
 
 
-_QUOTED = rb"""((?:[^>"']|"[^"]*"|'[^']*')*?)"""
 _ODS = re.compile(
     rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])"
-    + _QUOTED
-    + rb"(/?)>"
+    rb"""((?:[^<>"']++|"[^<"]*+"|'[^<']*+')*+)>"""
 )
+"""A tag with its attributes; `<` never stands in them, so that no search runs far."""
+
 _ODS_NAME = re.compile(rb"""\btable:name=(?:"([^"]*)"|'([^']*)')""")
 _ODS_REPEATED = re.compile(rb"""\btable:number-(?:rows|columns)-repeated=["'](\d{1,18})["']""")
 _ODS_SPANNED = re.compile(rb"""\btable:number-(rows|columns)-spanned=["'](\d{1,9})["']""")
@@ -370,7 +383,7 @@ def _ods_cells(content: mmap.mmap, surveys: list[Survey]) -> Iterator[_OdsCell]:
     """The filled cells of every sheet; adds a survey a sheet, with what it hides, on its way."""
     row, rows, column = 1, 0, 1
     for token in _ODS.finditer(content):
-        kind, attributes, closed = token.groups()
+        kind, attributes = token.groups()
         if kind == b"table":
             name = _ODS_NAME.search(attributes)
             text = (name[1] or name[2] or b"") if name else b""
@@ -390,7 +403,9 @@ def _ods_cells(content: mmap.mmap, surveys: list[Survey]) -> Iterator[_OdsCell]:
                 surveys[-1].hidden_rows.update(range(row, row + rows))
         else:
             columns = _repeated(attributes)
+            closed = attributes.endswith(b"/")
             inner = b"" if closed else _inner(content, token.end(), kind)
+            attributes = attributes.removesuffix(b"/")
             if b"office:value-type" in attributes or b"<text:" in inner:
                 yield _OdsCell(len(surveys) - 1, row, rows, column, columns, attributes, inner)
             elif b"table:formula" in attributes:
@@ -405,7 +420,9 @@ def _repeated(attributes: bytes) -> int:
 
 def _inner(content: mmap.mmap, start: int, kind: bytes) -> bytes:
     end = content.find(b"</table:" + kind + b">", start)
-    return content[start:end].strip() if end >= 0 else b""
+    if end < 0:
+        raise Foreign
+    return content[start:end].strip()
 
 
 def _note(cell: _OdsCell, survey: Survey) -> None:

@@ -33,11 +33,12 @@ HEADER_LINES = 3
 KNOWN_HEADER = 0.5
 """Below it, a row of texts in the middle of a table is a row of the table."""
 
+USUAL = 0.8
+"""The share of records that fill a column which a total or a note leaves blank."""
+
 _LABEL_LENGTH = 200
-_NUMERIC = re.compile(
-    r"[-+(]?\s*[\d\s.,'\u00a0\u202f\u2009]*\d[\d\s.,'\u00a0\u202f\u2009]*\)?\s*(?:k?€|%|eur(?:os?)?|k)?",
-    re.I,
-)
+_FIGURE_LENGTH = 40
+_FIGURE = re.compile(r"[-+(\u2212]?\s*[\d\s.,']*\d[\d\s.,']*\)?\s*(?:k?€|%|eur(?:os?)?|k)?", re.I)
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 _TICKS = frozenset({"oui", "non", "x", "✓", "✔", "true", "false", "vrai", "faux", "o", "n"})
 _TOTAL = re.compile(
@@ -48,7 +49,7 @@ _TOTAL_ALONE = re.compile(
     re.I,
 )
 _IDENTIFIER = re.compile(r"(?=\S*\d)\S{1,30}")
-_COUNTED = re.compile(r"\d[\d\s\u00a0\u202f]*\s*(?:marchés?|contrats?|lots?|lignes?)", re.I)
+_COUNTED = re.compile(r"\d[\d\s]*(?:marchés?|contrats?|lots?|lignes?)", re.I)
 _MONEY = re.compile(
     r"montant|prix|valeur|estim|budget|co[uû]t|d[ée]pense|engag|mandat[ée]|pay[ée]|factur|€|euro"
     r"|\bh\.?t\b|\bttc\b|\btva\b|minim|maxim|amount|value|price",
@@ -118,8 +119,10 @@ def find_tables(grid: Grid, score: Score) -> list[SheetTable]:
 def _no_table(grid: Grid) -> SheetTable:
     """A legend, a title, a cell astray: told, so that nobody looks for it in the figures."""
     filled = [(number, row) for number, row in enumerate(grid.rows) if _texts(row)]
+    number, row = filled[0] if filled else (0, [""])
+    first = next(column for column, cell in enumerate(row) if cell is not None)
+    place = grid.pointer(grid.first_row + number, grid.first_column + first)
     shown = " | ".join(text for _, row in filled[:5] for text in _texts(row))
-    place = grid.pointer(grid.first_row + filled[0][0]) if filled else grid.sheet
     finding = Finding(
         "sheet_not_table", source_pointer=place, value=shown[:200], detail=str(len(filled))
     )
@@ -142,7 +145,7 @@ def _is_label(text: str) -> bool:
 
 
 def _is_figure(text: str) -> bool:
-    return _NUMERIC.fullmatch(text) is not None
+    return len(text) <= _FIGURE_LENGTH and _FIGURE.fullmatch(text) is not None
 
 
 def _find_header(grid: Grid, start: int, score: Score) -> _Header | None:
@@ -383,7 +386,7 @@ def _distinct_names(
         places[name] = column
         cell = _cell(grid, header, column)
         if again > 1:
-            first = _cell(grid, header, places[raw])
+            first = column_letters(grid.first_column + places[raw])
             findings.append(
                 Finding(
                     "column_duplicate", source_pointer=cell, field=name, value=raw, detail=first
@@ -398,13 +401,8 @@ def _distinct_names(
 
 
 def _cell(grid: Grid, header: _Header, column: int) -> str:
-    """Where the name of a column is (the column itself in a CSV, whose pointers are rows)."""
-    row, letter = grid.first_row + header.end - 1, grid.first_column + column
-    return (
-        f"{grid.pointer(row)}{column_letters(letter)}"
-        if grid.sheet is None
-        else grid.pointer(row, letter)
-    )
+    """Where the name of a column is."""
+    return grid.pointer(grid.first_row + header.end - 1, grid.first_column + column)
 
 
 def _filled_down(
@@ -506,13 +504,17 @@ class _Judge:
 
 
 def _usual(body: Sequence[Cells]) -> frozenset[int]:
-    """The columns that most records fill."""
+    """The columns that most records fill; what begins like a total has no say."""
     counts = [len(row) - row.count(None) for row in body]
     half = 0.5 * max(counts, default=0)
-    full = [row for row, count in zip(body, counts, strict=True) if count > half]
-    width = len(body[0]) if body else 0
+    full = [
+        row
+        for row, count in zip(body, counts, strict=True)
+        if count > half and not _TOTAL.match(next(filter(None, row)))
+    ]
+    width = len(body[0]) if full else 0
     return frozenset(
         column
         for column in range(width)
-        if sum(row[column] is not None for row in full) >= 0.8 * len(full)
+        if sum(row[column] is not None for row in full) >= USUAL * len(full)
     )

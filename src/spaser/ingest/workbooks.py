@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import posixpath
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
 import olefile
 from defusedxml import DefusedXmlException, ElementTree
@@ -45,6 +48,24 @@ RATIO_CAP = 200
 
 RATIO_FROM = 64 << 20
 """Below 64 MiB unpacked the ratio is not looked at: small sheets of repeated rows are harmless."""
+
+TRIAL_SECONDS = 120
+"""The largest .xls, 65 536 rows of 256 columns, takes a few."""
+
+_TRIAL = """
+import sys
+from python_calamine import SheetTypeEnum, load_workbook
+try:
+    with load_workbook(sys.argv[1]) as book:
+        for place, sheet in enumerate(book.sheets_metadata):
+            if sheet.typ is SheetTypeEnum.WorkSheet:
+                book.get_sheet_by_index(place)
+except Exception:
+    pass
+except BaseException:
+    sys.exit(2)
+"""
+"""An error said is met again when the file is read here; a panic, which is no Exception, is not."""
 
 _CHUNK = 1 << 20
 _STRINGS = "xl/sharedstrings.xml"
@@ -103,6 +124,8 @@ def _unpacked(path: Path, work: Path) -> dict[str, Path]:
                 if kept is not None:
                     _refuse_foreign_xml(kept)
                     parts[name] = kept
+        if CONTENT_PART in parts:
+            _refuse_malformed_xml(parts[CONTENT_PART])
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, ValueError):
         raise corrupt() from None
     except (NotImplementedError, RuntimeError) as error:
@@ -160,6 +183,21 @@ def _refuse_foreign_xml(part: Path) -> None:
     old_manifest = b"manifest" in head
     if not text.startswith(b"<") or b"\x00" in head or (b"<!DOCTYPE" in head and not old_manifest):
         raise _foreign()
+
+
+def _refuse_malformed_xml(part: Path) -> None:
+    """Of an .ods: its reader may never come back from XML that is cut."""
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        with part.open("rb") as content:
+            parser.ParseFile(content)
+    except (expat.ExpatError, LookupError, ValueError):  # the last two: an unknown encoding
+        raise corrupt() from None
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise _foreign()
 
 
 def _survey_xlsx(path: Path, parts: Mapping[str, Path], work: Path) -> Surveyed:
@@ -247,6 +285,7 @@ def _names(path: Path) -> list[str]:
 
 
 def _survey_xls(path: Path) -> Surveyed:
+    _try_apart(path)
     try:
         with olefile.OleFileIO(str(path)) as content:
             name = next(name for name in OLE_BOOKS if content.exists(name))
@@ -267,6 +306,22 @@ def _foreign() -> Damaged:
         "workbook refused: its content is not written as a spreadsheet writes it (foreign document "
         "type, encoding or names). Open it in a spreadsheet and save it again as .xlsx.",
     )
+
+
+def _try_apart(path: Path) -> None:
+    """Read an .xls in a process of its own: it has no checksums, and its reader may die of it."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _TRIAL, str(path)],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TRIAL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise corrupt() from None
+    if done.returncode:
+        raise corrupt()
 
 
 def _bomb(packed: int, unpacked: int) -> Damaged:

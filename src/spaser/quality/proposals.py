@@ -416,7 +416,9 @@ def _to_qualify(connection: Connection, cards: Catalogue) -> Iterator[Change]:
             and e.scope = v.scope and e.measure = v.measure and e.year = v.year
             and (v.buyer_id = '*' or e.buyer_id = v.buyer_id)
         where e.role = 'unknown'
-            and (v.verdict = 'undecidable' or v.trajectory = 'undecidable')
+            -- A target is decided by its due year, its trajectory by the latest one.
+            and (v.verdict = 'undecidable' or (v.trajectory = 'undecidable'
+                and v.year = (select max(year) from indicators.verdicts)))
         order by all"""
     ).fetchall()
     targets: dict[tuple[str, str], dict[tuple[str, str], None]] = {}

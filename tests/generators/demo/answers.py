@@ -20,8 +20,8 @@ from tests.generators.demo.registers import (
     METROPOLE,
     Book,
     Contract,
+    OneLine,
     Record,
-    _Line,
 )
 
 FACTS: Mapping[str, Callable[[Contract], bool | None]] = {
@@ -173,7 +173,7 @@ def records(world: World) -> Record:
 def register_answers(world: World) -> Record:
     """What is said of the centre's register beside DECP."""
     awarded = [entry for entry in world.register if entry.outcome == "awarded"]
-    levels = Counter(entry.level for entry in awarded if entry.level != "none")
+    levels: Counter[str] = Counter(entry.level for entry in awarded if entry.level != "none")
     weights = [
         label.rsplit(" ", 2)[0]
         for rank, entry in enumerate(world.register)
@@ -276,8 +276,8 @@ HEADER = """\
 #   suspicions: rows of quality.suspicions of that rule about the contract.
 #   evidence: the role of the contract in indicators.evidence (`*` buyer and its own);
 #     null = no row there as numerator, denominator_only or unknown.
-# totals.results: measure count, dimension `*`, method default. totals.verdicts: the targets whose
-#   verdict follows from these counts alone, or that are not due yet.
+# totals.results: measure count, dimension `*`, method default. totals.spend: GEN-01.
+#   totals.verdicts: the targets whose verdict follows from these counts alone, or not due yet.
 # register: the centre's own one, which is the reference for 2024 and 2025.
 #   levels: rows of curated.reconciliation with both sides. not_by_id: register -> DECP.
 # duties: indicators.duty. suspicions: rows of a rule, or the number a habit tells.
@@ -293,12 +293,12 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-def _line(dumper: yaml.SafeDumper, value: _Line) -> yaml.MappingNode:
+def _line(dumper: yaml.SafeDumper, value: OneLine) -> yaml.MappingNode:
     return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.add_representer(_Line, _line)
+_Dumper.add_representer(OneLine, _line)
 _Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
 
 
@@ -310,14 +310,15 @@ def answers_text(world: World, scheme: Path) -> str:
         "buyers": {buyer.siret: buyer.name for buyer in BUYERS},
         "records": records(world),
         "totals": {
-            "contracts": [_Line(line) for line in by_year_and_buyer(world)],
-            "results": [_Line(line) for line in results(world)],
-            "verdicts": [_Line(line) for line in verdicts(world, scheme)],
+            "contracts": [OneLine(line) for line in by_year_and_buyer(world)],
+            "results": [OneLine(line) for line in results(world)],
+            "spend": [OneLine(line) for line in spend.under_contract(world.spend)],
+            "verdicts": [OneLine(line) for line in verdicts(world, scheme)],
         },
         "register": {"buyer_id": CCAS.siret, **register_answers(world)},
-        "spend": [_Line(line) for line in spend.by_basis(world.spend)],
-        "duties": [_Line(line) for line in spend.duties(world.spend)],
-        "suspicions": [_Line(line) for line in suspicions(world)],
+        "spend": [OneLine(line) for line in spend.by_basis(world.spend)],
+        "duties": [OneLine(line) for line in spend.duties(world.spend)],
+        "suspicions": [OneLine(line) for line in suspicions(world)],
         "audit": audit.audit_answers(audited(world)),
         "traps": [
             {

@@ -148,11 +148,6 @@ def _planned(contract: Contract) -> Entry | None:
             return replace(same, with_tax=_taxed(contract.amount), rate=Decimal("0.2"))
         case "24-013":
             return replace(same, told=other(amount=None), with_tax=_taxed(contract.amount))
-        case "24-016":
-            return replace(same, told=other(contract_id="2024-S-16"), level="description")
-        case "24-020":
-            told = other(contract_id="2024-S-20", notified=day + timedelta(days=12))
-            return replace(same, told=told, level="near")
         case "24-022":
             told = other(contract_id="2024-S-22", notified=day + timedelta(days=45))
             return replace(same, told=told, level="decided", differs=("notified_date",))
@@ -178,6 +173,11 @@ def _planned(contract: Contract) -> Entry | None:
             return replace(same, told=told, differs=("environmental_considerations",))
         case "25-012":
             return replace(same, article="L2113-12")
+        case "25-018":
+            return replace(same, told=other(contract_id="2025-S-18"), level="description")
+        case "25-021":
+            told = other(contract_id="2025-S-21", notified=day + timedelta(days=12))
+            return replace(same, told=told, level="near")
         case number if number.startswith(
             ("25-95",)
         ):  # blank cells, so that the shapes of DECP show
@@ -188,9 +188,9 @@ def _planned(contract: Contract) -> Entry | None:
 def _alone() -> Iterator[Entry]:
     """What only the register has."""
     known = {"social": (NO_SOCIAL,), "environmental": (NO_ENVIRONMENTAL,)}
-    due = special(CCAS, 0, CARE, "Permanences d'écoute", date(2024, 9, 10), 52_000, **known)
+    due = special(CCAS, 0, CARE, "Permanences d'écoute", date(2025, 9, 10), 52_000, **known)
     small = special(CCAS, 0, OFFICE, "Petites fournitures", date(2024, 9, 24), 18_500, **known)
-    for contract_id, contract in (("CCAS-24-101", due), ("CCAS-24-102", small)):
+    for contract_id, contract in (("CCAS-24-102", small), ("CCAS-25-101", due)):
         yield Entry(replace(contract, contract_id=contract_id), level="none")
 
 

@@ -477,23 +477,23 @@ class Book:
         self.traps.append(Trap(trap_id, planted, contracts[0].buyer, ids, {**wanted, **expect}))
 
 
-class _Line(dict[str, Any]):
+class OneLine(dict[str, Any]):
     """A mapping written on one line."""
 
 
 def row(contract: Contract, count: int = 1, match: Record | None = None, **columns: Any) -> Record:
     """Expected rows of `curated.contracts`: how many match, and values all of them hold."""
     return {
-        "match": _Line(contract_id=contract.contract_id, **(match or {})),
+        "match": OneLine(contract_id=contract.contract_id, **(match or {})),
         "count": count,
-        "columns": _Line(columns),
+        "columns": OneLine(columns),
     }
 
 
 def seen(code: str, scope: str, contract: Contract, role: str | None) -> Record:
     """Expected role of a contract in the evidence of a count; None = no part in it."""
     year = contract.year
-    return _Line(
+    return OneLine(
         code=code,
         scope=scope,
         measure="count",
@@ -505,7 +505,7 @@ def seen(code: str, scope: str, contract: Contract, role: str | None) -> Record:
 
 def flagged(contract: Contract) -> Record:
     """At least one finding about that contract."""
-    return _Line(contract_id=contract.contract_id, at_least=1)
+    return OneLine(contract_id=contract.contract_id, at_least=1)
 
 
 MISSING = object()

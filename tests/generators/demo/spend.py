@@ -146,7 +146,7 @@ def ledger(entries: Iterable[Line], year: int) -> bytes:
 # --- what is true ---------------------------------------------------------------------------------
 
 
-def _bounds(entries: Sequence[Line]) -> tuple[Decimal, Decimal | None]:
+def bounds(entries: Sequence[Line]) -> tuple[Decimal, Decimal | None]:
     """Least and most that was surely spent; None where nothing bounds it above.
 
     A line that may count is at worst a credit and at best a payment; without VAT, an amount with
@@ -173,7 +173,7 @@ def duties(entries: Sequence[Line]) -> list[Record]:
     answers: list[Record] = []
     for year in FILES:
         for buyer in BUYERS:
-            low, high = _bounds([e for e in entries if e.buyer is buyer and e.year == year])
+            low, high = bounds([e for e in entries if e.buyer is buyer and e.year == year])
             is_bound, is_free = low > THRESHOLD_EUR, high is not None and high <= THRESHOLD_EUR
             status = "bound" if is_bound else "not_bound" if is_free else "undecidable"
             answers.append(
@@ -209,4 +209,24 @@ def by_basis(entries: Sequence[Line]) -> list[Record]:
                 "usable_eur": str(sum(usable)) if usable else None,
             }
         )
+    return answers
+
+
+def under_contract(entries: Sequence[Line]) -> list[Record]:
+    """GEN-01: what is known to be spent under contracts, Book V apart, without VAT."""
+    answers: list[Record] = []
+    for year in FILES:
+        for buyer in (None, *BUYERS):
+            mine = [
+                e.usable
+                for e in entries
+                if e.year == year and buyer in (None, e.buyer) and e.counts and e.usable is not None
+            ]
+            answers.append(
+                {
+                    "year": year,
+                    "buyer_id": buyer.siret if buyer else "*",
+                    "eur": str(sum(mine, Decimal(0)).quantize(CENT)),
+                }
+            )
     return answers

@@ -1,0 +1,313 @@
+"""Complementary suppression: what else to hide so that no hidden cell can be derived.
+
+The rule for a hidden cell of width k: the interval that a reader derives is at least k wide and
+reaches k. Which cells to hide is the classic problem of Fischetti and Salazar (2001, *Solving the
+cell suppression problem on tabular data with linear constraints*): an attack that succeeds gives,
+by duality, an inequality that every safe choice satisfies. Two ways to use these:
+
+- exactly, a small integer program over all inequalities found so far, solved again after each new
+  attack until none succeeds: the fewest figures, then the fewest people;
+- greedily, hiding the cheapest cell that answers the attack, then showing again what proves
+  needless: always ends, safe, on any size.
+
+Measured on fictional schemes, the program hides 40 % fewer figures than greed (74 against 124 of
+620) in seconds up to some 150 cells that depend on each other, a year of a report; on twice that it
+takes minutes. So beyond `EXACT_CELLS`, or after `ROUNDS` programs, greed completes what the program
+began.
+
+A total costs as many figures as it has parts, since their shares go with it: it is withheld when
+nothing cheaper protects. A zero is hidden to protect another zero at most, when nothing else does:
+readers know that zeros are printed. No time limit and no chance enters: the same tables give the
+same mask.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
+from scipy.sparse import csr_array  # type: ignore[import-untyped]
+
+from spaser.privacy.attack import TOLERANCE, Attacker
+from spaser.privacy.structure import System
+
+EXACT_CELLS = 150
+ROUNDS = 40
+FEW_ROUNDS = 8
+NODES = 20_000
+ZERO_COST = 100
+"""What showing a zero is worth, in figures."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """If `cell` is hidden, the rooms of the hidden cells add up to `need` at least."""
+
+    cell: int
+    room: Mapping[int, float]
+    need: float
+
+    def met(self, hidden: Set[int]) -> float:
+        """What the hidden cells give."""
+        return sum(room for index, room in self.room.items() if index in hidden)
+
+
+@dataclass
+class Choice:
+    """Cells hidden, and those that stay exposed however much is hidden."""
+
+    hidden: set[int]
+    exposed: set[int] = field(default_factory=set)
+
+
+def complete(
+    system: System, primary: Set[int], follows: Mapping[int, Set[int]], people: Mapping[int, float]
+) -> Choice:
+    """Hide what else must be hidden.
+
+    Args:
+        system: cells and the rows between them.
+        primary: cells of this edition hidden by rule.
+        follows: cells to hide with another (the hours of hidden people).
+        people: how many people are behind a cell, to hide as few as possible.
+
+    Returns:
+        The cells hidden, those that no edition prints included, and the guarded ones that earlier
+        editions expose whatever is hidden now.
+    """
+    suppressor = _Suppressor(system, primary, follows, people)
+    total = Choice(set())
+    for part in suppressor.parts():
+        choice = suppressor.solve(part)
+        total.hidden |= choice.hidden
+        total.exposed |= choice.exposed
+    return total
+
+
+class _Suppressor:
+    def __init__(
+        self,
+        system: System,
+        primary: Set[int],
+        follows: Mapping[int, Set[int]],
+        people: Mapping[int, float],
+    ) -> None:
+        self.cells = system.cells
+        self.attacker = Attacker(system)
+        self.safe_with: dict[int, list[frozenset[int]]] = defaultdict(list)
+        self.follows = follows
+        forced = {index for index, cell in enumerate(self.cells) if not (cell.open or cell.known)}
+        forced |= {index for index, cell in enumerate(self.cells) if cell.secret}
+        forced |= set(primary)
+        forced = {index for index in forced if not self.cells[index].known}
+        self.forced = self._closed(forced)
+        # A hidden zero is safe only if others are: then, and only then, zeros may protect.
+        zeros = any(self.cells[index].value == 0 for index in self.forced if self._is_target(index))
+        self.candidates = {
+            index
+            for index, cell in enumerate(self.cells)
+            if cell.open and not cell.known and index not in self.forced
+            if cell.value > 0 or zeros
+        }
+        self.cost = self._costs(system, people)
+
+    def _costs(self, system: System, people: Mapping[int, float]) -> dict[int, float]:
+        """What hiding a cell costs: itself, the shares of its parts, then the people behind it."""
+        everybody = 1 + sum(people.get(index, 0) for index in self.candidates)
+        cost: dict[int, float] = {}
+        for index in self.candidates:
+            figures = 1 + len(system.parts_of.get(index, ()))
+            dear = 0 if self.cells[index].value > 0 else ZERO_COST
+            cost[index] = figures + dear + people.get(index, 0) / everybody
+        return cost
+
+    def _closed(self, hidden: Set[int]) -> set[int]:
+        """The cells, and those that are hidden with them."""
+        followers = {other for index in hidden for other in self.follows.get(index, ())}
+        return set(hidden) | {index for index in followers if not self.cells[index].known}
+
+    def parts(self) -> Iterator[set[int]]:
+        """The cells that can have to do with each other, and hold one to protect."""
+        movable = self.forced | self.candidates
+        left = set(movable)
+        while left:
+            part = set(self.attacker.group(min(left), movable))
+            pairs = {other for index in part for other in self.follows.get(index, ())} & left
+            while not pairs <= part:
+                for index in pairs - part:
+                    part |= self.attacker.group(index, movable)
+                pairs = {other for index in part for other in self.follows.get(index, ())} & left
+            left -= part
+            if any(self._is_target(index) for index in part & self.forced):
+                yield part
+
+    def _is_target(self, index: int) -> bool:
+        cell = self.cells[index]
+        return cell.open or cell.secret or cell.guarded
+
+    # --- attacks --------------------------------------------------------------------------------
+
+    def attacks(self, part: Set[int], hidden: Set[int], spared: Set[int]) -> Iterator[Cut]:
+        """The inequalities that the hidden cells of a part violate, apart from those spared."""
+        for index in sorted((hidden & part) - spared):
+            if self._is_target(index):
+                cut = self.attack(index, hidden & part, part)
+                if cut:
+                    yield cut
+
+    def attack(self, index: int, hidden: Set[int], part: Set[int]) -> Cut | None:
+        """What a reader's success against one cell demands, or nothing if he has none."""
+        if any(cells <= hidden for cells in self.safe_with[index]):
+            return None
+        width, true = float(self.cells[index].width), self.attacker.true[index]
+        up = self.attacker.move(index, 1, hidden)
+        if up.distance >= width - TOLERANCE:
+            self.safe_with[index].append(up.moved)
+            return None
+        if up.distance < width - true - TOLERANCE:
+            cut = Cut(index, up.room, width - true - up.fixed)
+        else:
+            down = self.attacker.move(index, -1, hidden)
+            if up.distance + down.distance >= width - TOLERANCE:
+                self.safe_with[index].append(up.moved | down.moved)
+                return None
+            both = {
+                other: up.room.get(other, 0.0) + down.room.get(other, 0.0)
+                for other in sorted(up.room.keys() | down.room.keys())
+            }
+            cut = Cut(index, both, width - up.fixed - down.fixed)
+        if cut.met(hidden) < cut.need - TOLERANCE:
+            return cut
+        # Only whole numbers make it narrow: something more must be hidden.
+        return Cut(index, dict.fromkeys(sorted((self.candidates & part) - hidden), inf), 1.0)
+
+    # --- choices --------------------------------------------------------------------------------
+
+    def solve(self, part: set[int]) -> Choice:
+        """What to hide of one part."""
+        cuts: list[Cut] = []
+        choice = self._greedy(part, cuts, self.forced & part, set())
+        rounds = ROUNDS if len(part & self.candidates) <= EXACT_CELLS else FEW_ROUNDS
+        hidden, safe = self._program_rounds(part, cuts, choice.exposed, rounds)
+        if safe:
+            return Choice(hidden, choice.exposed)
+        # The program's unfinished choice is cheap but not safe: the greedy one completes it.
+        other = self._greedy(part, cuts, hidden, choice.exposed)
+        cheapest = min(choice, other, key=self._total_cost)
+        return Choice(self._reduced(part, cheapest), cheapest.exposed)
+
+    def _total_cost(self, choice: Choice) -> float:
+        return sum(self.cost.get(index, 0.0) for index in sorted(choice.hidden))
+
+    def _greedy(
+        self, part: set[int], cuts: list[Cut], start: Set[int], exposed: Set[int]
+    ) -> Choice:
+        forced = self.forced & part
+        choice, given_up = Choice(set(start), set(exposed)), set[int]()
+        while True:
+            cut = next(self.attacks(part, choice.hidden, choice.exposed), None)
+            if cut is None:
+                return choice
+            helpers = [
+                index
+                for index in cut.room
+                if index in self.candidates and index not in choice.hidden | given_up
+            ]
+            if helpers:
+                cuts.append(cut)
+                choice.hidden |= self._closed({self._best(cut, helpers, choice.hidden)})
+            elif cut.cell in forced:
+                choice.exposed.add(cut.cell)
+            else:
+                # A helper that cannot be protected itself: start again without it.
+                cuts.append(cut)
+                given_up.add(cut.cell)
+                choice.hidden = set(forced)
+
+    def _best(self, cut: Cut, helpers: list[int], hidden: Set[int]) -> int:
+        """The cheapest cell that answers the attack alone, or the one that does most for it."""
+        lacking = cut.need - cut.met(hidden)
+        enough = [index for index in helpers if cut.room[index] >= lacking - TOLERANCE]
+        if enough:
+            return min(enough, key=lambda index: (self.cost[index], index))
+        return max(helpers, key=lambda index: (cut.room[index] / self.cost[index], -index))
+
+    def _reduced(self, part: set[int], choice: Choice) -> set[int]:
+        """The greedy choice without the cells that it can do without, dearest first."""
+        hidden = set(choice.hidden)
+        extra = hidden - self.forced
+        for index in sorted(extra, key=lambda index: (-self.cost[index], index)):
+            tried = hidden - {index}
+            whole = self._closed(tried) == tried
+            if whole and next(self.attacks(part, tried, choice.exposed), None) is None:
+                hidden = tried
+        return hidden
+
+    def _program_rounds(
+        self, part: set[int], cuts: list[Cut], exposed: Set[int], rounds: int
+    ) -> tuple[set[int], bool]:
+        """The cheapest choice, and whether it is safe: not yet when the rounds have run out."""
+        hidden = self.forced & part
+        for _ in range(rounds):
+            cheapest = self._program(part, cuts)
+            if cheapest is None:
+                break
+            hidden = cheapest
+            more = list(self.attacks(part, hidden, exposed))
+            if not more:
+                return hidden, True
+            cuts += more
+        return hidden, False
+
+    def _program(self, part: set[int], cuts: list[Cut]) -> set[int] | None:
+        """The cheapest choice that satisfies the inequalities found so far."""
+        forced, free = self.forced & part, sorted(self.candidates & part)
+        if not free:
+            return forced
+        columns = {cell: column for column, cell in enumerate(free)}
+        lines: list[dict[int, float]] = []
+        least: list[float] = []
+        for cut in cuts:
+            need = cut.need - cut.met(forced)
+            if need <= TOLERANCE:
+                continue
+            line = {
+                columns[i]: min(room, need) / need for i, room in cut.room.items() if i in columns
+            }
+            if cut.cell in columns:
+                line[columns[cut.cell]] = line.get(columns[cut.cell], 0.0) - 1.0
+            lines.append(line)
+            least.append(0.0 if cut.cell in columns else 1.0)
+        for index in free:
+            for other in sorted(self.follows.get(index, set()) & columns.keys()):
+                lines.append({columns[other]: 1.0, columns[index]: -1.0})
+                least.append(0.0)
+        solved = milp(
+            [self.cost[index] for index in free],
+            integrality=np.ones(len(free)),
+            bounds=Bounds(0, 1),
+            constraints=_constraints(lines, least, len(free)),
+            options={"mip_rel_gap": 0.0, "node_limit": NODES},
+        )
+        if solved.status != 0:
+            return None
+        return forced | {index for index, value in zip(free, solved.x, strict=True) if value > 0.5}
+
+
+def _constraints(
+    lines: list[dict[int, float]], least: list[float], width: int
+) -> list[LinearConstraint]:
+    entries = [
+        (number, column, value)
+        for number, line in enumerate(lines)
+        for column, value in line.items()
+    ]
+    if not entries:
+        return []
+    rows, columns, values = zip(*entries, strict=True)
+    matrix = csr_array((values, (rows, columns)), shape=(len(lines), width))
+    return [LinearConstraint(matrix, lb=np.array(least) - TOLERANCE)]
