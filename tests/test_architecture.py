@@ -102,7 +102,7 @@ def test_the_locks_hold_what_the_project_asks_for():
 
     def names(requirements: list[str]) -> set[str]:
         found = [re.match(r"[\w.-]+", text) for text in requirements]
-        return {match[0].lower() for match in found if match}
+        return {re.sub(r"[-_.]+", "-", match[0]).lower() for match in found if match}
 
     locked = {name.partition("[")[0] for name in pins(dev.RUNTIME_LOCK)}
     assert names(settings["dependencies"] + extras["ui"]) <= locked

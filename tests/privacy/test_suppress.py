@@ -1,8 +1,9 @@
-"""The mask: what it refuses, what it says, that it is minimal, that nothing but the data moves it."""
+"""The mask: what it refuses, what it says, how little it hides, that only the data moves it."""
 
 from __future__ import annotations
 
 import random
+from datetime import date
 from decimal import Decimal
 from itertools import combinations
 
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaser.errors import InputError
-from spaser.privacy import REASONS, Edition, Figure, Rules, Share, Sum, complementary, key_of
+from spaser.privacy import (
+    REASONS,
+    Edition,
+    Figure,
+    Rules,
+    Share,
+    Sum,
+    complementary,
+    key_of,
+    rules_on,
+)
 from spaser.privacy import mask_edition as mask
 from tests.privacy.schemes import draw, edition
 from tests.privacy.test_attack import by_criterion, derived, hours, people, publish, scheme
@@ -54,27 +65,22 @@ def test_the_table_of_the_mask_tells_reasons_and_no_number(rules: Rules):
         ((Figure(TOTAL, Decimal("2.5")),), "n'est pas un nombre"),
         ((Figure(key_of("age", {}), Decimal(2)),), "n'est pas un nombre"),
         ((people(3), people(2, sex="F"), people(2, sex="M")), "vaut 3, ses parties 4"),
-        ((people(9), hours(9), hours(8, sex="F"), people(9, sex="F")), None),
+        (
+            (people(9), hours(9), hours(10, sex="F"), people(9, sex="F")),
+            "vaut 9, ses parties 10",
+        ),
         ((people(9, sex="F"), hours(8)), "pas de nombre de personnes"),
-        ((people(20, criterion="RSA", second="x"),), None),
     ],
 )
 def test_tables_that_contradict_themselves_are_refused(
-    figures: tuple[Figure, ...], said: str | None, rules: Rules
+    figures: tuple[Figure, ...], said: str, rules: Rules
 ):
-    if said is None:
-        mask(Edition(figures), rules)
-        return
     with pytest.raises(InputError, match=said) as caught:
         mask(Edition(figures), rules)
     assert caught.value.en != caught.value.fr
 
 
 def test_two_sensitive_variables_are_never_crossed(rule_rows: list[dict[str, str]]):
-    from datetime import date
-
-    from spaser.privacy import rules_on
-
     health = {**rule_rows[8], "dimension": "has_rqth", "member": "yes"}
     strict = rules_on([*rule_rows, health], date(2026, 1, 1))
     with pytest.raises(InputError, match="croise 2 variables sensibles"):
