@@ -10,7 +10,7 @@ from curated.publications p join curated.records r using (record_number)
 where p.role = 'merged'
 union all
 select 'republished', r.source_file, r.source_pointer, 'curated.publications', p.uid, null,
-    cast(p.publication_count as varchar), coalesce(p.differences, 'aucun / none')
+    cast(p.publication_count as varchar), coalesce(p.differences, 'aucun' || chr(31) || 'none')
 from curated.publications p join curated.records r using (record_number)
 where p.role = 'retained' and p.publication_count > 1
 union all

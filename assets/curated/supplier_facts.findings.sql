@@ -8,7 +8,7 @@ select 'list_absent' as rule, null::varchar as source_file, null::varchar as sou
     'curated.supplier_facts' as table_name,
     case when k.family = 'esus' then 'ECO-04' else 'SOC-25' end as key,
     k.family as field, cast(max(h.contracts) as varchar) as value,
-    max(k.file_fr) || ' / ' || max(k.file_en) as detail
+    max(k.file_fr) || chr(31) || max(k.file_en) as detail
 from reference.supplier_kinds k
 cross join holders h
 left join curated.suppliers s using (kind)

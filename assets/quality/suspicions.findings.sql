@@ -16,7 +16,7 @@ with c as (
         select k.family from curated.suppliers s join reference.supplier_kinds k on k.kind = s.kind)
     group by family
 ), files as (
-    select family as list, max(nullif(file_fr, '')) || ' / ' || max(nullif(file_en, '')) as file
+    select family as list, max(nullif(file_fr, '')) || chr(31) || max(nullif(file_en, '')) as file
     from reference.supplier_kinds group by family
 )
 select rule, source_file, source_pointer, 'quality.suspicions' as table_name,
@@ -29,13 +29,14 @@ from absent a left join files f using (list)
 union all
 select 'list_absent', null, null, 'curated.establishments', null, 'SIRENE', cast(count(*) as varchar),
     'un extrait du stock des établissements (StockEtablissement, INSEE)'
-        || ' / an extract of the stock of establishments (StockEtablissement, INSEE)'
+        || chr(31) || 'an extract of the stock of establishments (StockEtablissement, INSEE)'
 from c
 where holder_count > 0 and not exists (select 1 from curated.establishments)
 having count(*) > 0
 union all
 select 'list_absent', null, null, 'curated.spend', null, 'spend', cast(count(*) as varchar),
-    'un export de la comptabilité (modèle « spend ») / an accounting export (template “spend”)'
+    'un export de la comptabilité (modèle « spend »)'
+        || chr(31) || 'an accounting export (template “spend”)'
 from c
 where amount_usable_eur is not null and not exists (select 1 from curated.spend)
 having count(*) > 0

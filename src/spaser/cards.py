@@ -429,6 +429,7 @@ class Catalogue:
     def __init__(self, assets: Path) -> None:
         self.assets = assets
         self._fields: dict[Feeds, dict[str, RegisterField]] = {}
+        self._references: dict[str, list[dict[str, str]]] = {}
 
     def _load(
         self, folder: str, model: type[ModelType], names: str = "*.yml"
@@ -492,9 +493,11 @@ class Catalogue:
 
     def reference(self, name: str) -> list[dict[str, str]]:
         """A reference table (`assets/references/<name>.csv`) as text."""
-        path = self.assets / "references" / f"{name}.csv"
-        with path.open(encoding="utf-8", newline="") as lines:
-            return list(csv.DictReader(lines))
+        if name not in self._references:
+            path = self.assets / "references" / f"{name}.csv"
+            with path.open(encoding="utf-8", newline="") as lines:
+                self._references[name] = list(csv.DictReader(lines))
+        return [dict(row) for row in self._references[name]]
 
     def sql(self, key: str) -> str:
         """The SQL of a card."""

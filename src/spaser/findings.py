@@ -85,19 +85,27 @@ def write_findings(
     return tables.write(connection, "quality.findings", _FINDINGS_SQL, part=step)
 
 
-def _filled(template: str) -> str:
-    text = template
-    for name in ("value", "field", "key", "detail"):
+def _filled(language: str) -> str:
+    text = f"message_{language}"
+    for name in ("value", "field", "key"):
         text = f"replace({text}, '{{{name}}}', coalesce({name}, '—'))"
-    return text
+    return f"replace({text}, '{{detail}}', coalesce({_DETAIL[language]}, '—'))"
+
+
+_DETAIL = {
+    "fr": "split_part(detail, chr(31), 1)",
+    "en": "coalesce(nullif(split_part(detail, chr(31), 2), ''), detail)",
+}
+"""A detail in words has both languages, French first, with `chr(31)` between them."""
 
 
 _FINDINGS_SQL = f"""
 select md5(concat_ws(chr(31), rule, source_file, source_pointer, table_name, key, field, value,
                      detail, row_number() over (partition by rule, source_file, source_pointer,
                          table_name, key, field, value, detail))) as finding_id,
-       severity, rule, source_file, source_pointer, table_name, key, field, value, detail,
-       {_filled("message_fr")} as message_fr, {_filled("message_en")} as message_en,
+       severity, rule, source_file, source_pointer, table_name, key, field, value,
+       replace(detail, chr(31), ' / ') as detail,
+       {_filled("fr")} as message_fr, {_filled("en")} as message_en,
        action_fr as action, action_en
 from raw_findings join finding_rules using (rule)
 order by severity, rule, source_file, source_pointer, key, field, value, finding_id

@@ -40,15 +40,17 @@ EngineError = duckdb.Error
 def session(memory_limit: str = MEMORY_LIMIT, threads: int = THREADS) -> Iterator[Connection]:
     """An in-memory DuckDB that spills to a temporary folder and loads no extension."""
     with tempfile.TemporaryDirectory(prefix="spaser-") as spill:
-        connection = duckdb.connect()
+        connection = duckdb.connect(
+            config={
+                "temp_directory": spill,
+                "memory_limit": memory_limit,
+                "threads": threads,
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
         try:
-            connection.execute(f"set temp_directory = '{spill}'")
-            connection.execute(f"set memory_limit = '{memory_limit}'")
-            connection.execute(f"set threads = {threads}")
-            connection.execute("set autoinstall_known_extensions = false")
-            connection.execute("set autoload_known_extensions = false")
-            connection.execute("set enable_progress_bar = false")
-            connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false; set TimeZone = 'UTC'")
             yield connection
         finally:
             connection.close()

@@ -140,8 +140,11 @@ def contract(year: int, place: int) -> dict[str, Any]:
         "procedure_code": "adapted" if place % 3 else "open",
         "amount_band": None if amount is None else "2_25k_40k" if amount < 40_000 else "4_90k_200k",
         "department_code": "35" if place % 5 else "44",
+        "directorate": None,
         "framework_role": "none",
         "framework_reference": None,
+        "tax_basis": "ht",
+        "reserved_for": None,
         "amount_initial_eur": amount,
         "amount_current_eur": amount,
         "amount_usable_eur": usable,
@@ -156,6 +159,10 @@ def contract(year: int, place: int) -> dict[str, Any]:
         "has_environmental_clause": green,
         "has_environmental_criterion": green,
         "has_social_or_environmental": None if social is None else social or reserved or green,
+        "has_inclusive_holder": None if unknown else place % 9 == 4,
+        "has_inclusive_holder_hub": place % 9 == 4,
+        "has_esus_holder": None,
+        "has_esus_holder_hub": None,
         "is_innovative": None if not known else place == 20,
         "offers_received": offers,
         "is_single_bid": None if offers is None else offers == 1,
@@ -175,6 +182,14 @@ def write(
     with session() as connection:
         connection.register("rows", pa.Table.from_pylist(rows, schema=schema))
         tables.write(connection, table, "select * from rows")
+
+
+def write_empty(tables: Tables, cards: Catalogue, key: str) -> None:
+    """Write the table of a card without a row."""
+    card = cards.tables[key]
+    columns = ", ".join(f"null::{column.type} as {name}" for name, column in card.columns.items())
+    with session() as connection:
+        tables.write(connection, card.table, f"select {columns} where false")
 
 
 def facts(years: range = YEARS, each: int = 40) -> list[dict[str, Any]]:
@@ -203,8 +218,11 @@ FACTS = pa.schema(
                 "procedure_code",
                 "amount_band",
                 "department_code",
+                "directorate",
                 "framework_role",
                 "framework_reference",
+                "tax_basis",
+                "reserved_for",
             )
         ),
         *(
@@ -225,6 +243,10 @@ FACTS = pa.schema(
                 "has_environmental_clause",
                 "has_environmental_criterion",
                 "has_social_or_environmental",
+                "has_inclusive_holder",
+                "has_inclusive_holder_hub",
+                "has_esus_holder",
+                "has_esus_holder_hub",
                 "is_innovative",
             )
         ),
@@ -246,6 +268,8 @@ def build(root: Path, rows: list[dict[str, Any]] | None = None, scheme: Scheme =
     cards = catalogue(PROJECT.assets)
     rows = facts() if rows is None else rows
     write(tables, "facts.contracts", rows, FACTS)
+    if not tables.exists("facts.spend"):
+        write_empty(tables, cards, "facts/spend")
     present = sorted({row["buyer_id"] for row in rows})
     named = scheme.buyer_names()
     write(

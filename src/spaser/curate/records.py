@@ -86,14 +86,14 @@ def write_run(connection: Connection, tables: Tables, scheme: Scheme, as_of: dat
 
 def _read_dates(connection: Connection, texts: typed.Texts, as_of: date | None) -> date | None:
     """Read every date field; past facts dated after the reference date are set aside."""
-    fields = [field.field for field in texts.fields if field.kind == "date"]
+    fields = [field.field for field in texts.filled("all_records") if field.kind == "date"]
     reads = {
         field: [
             (raw, read_date(raw)) for raw in typed.distinct_texts(connection, field, "all_records")
         ]
         for field in fields
     }
-    seen = [read.value for field in DATING for _, read in reads[field] if read.value is not None]
+    seen = [read.value for field in DATING for _, read in reads.get(field, ()) if read.value]
     reference = as_of or reference_date(seen)
     for field, values in reads.items():
         bound = reference if field in BOUNDED_DATES else None

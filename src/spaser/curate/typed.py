@@ -194,7 +194,7 @@ class Texts:
         but: Iterable[str] = (),
     ) -> None:
         """Read every field but some, and those kept as written."""
-        for field in self.fields:
+        for field in self.filled(relation):
             if field.kind in _AS_WRITTEN or field.kind in but:
                 continue
             reading = reading_of(catalogue, field, spellings)
@@ -202,6 +202,12 @@ class Texts:
             where = f"not {plain}" if field.kind == "amount" else "true"
             texts = distinct_texts(self.connection, field.field, relation, where)
             self.keep(field.field, reading.arrow, [(raw, reading.read(raw)) for raw in texts])
+
+    def filled(self, relation: str) -> list[RegisterField]:
+        """The fields that some row fills: most registers fill half of them."""
+        counts = ", ".join(f"count({field.field})" for field in self.fields)
+        [found] = self.connection.execute(f"select {counts} from {relation}").fetchall()
+        return [field for field, count in zip(self.fields, found, strict=True) if count]
 
     def keep(self, field: str, arrow: pa.DataType, reads: Sequence[tuple[str, Read[Any]]]) -> None:
         """Remember what the texts of a field mean, and the rules they break."""

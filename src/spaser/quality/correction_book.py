@@ -104,15 +104,22 @@ class ExportOutcome:
         """The outcome in words."""
         if language == "en":
             return (
-                f"{self.rows} proposals in {self.path}: {self.near} near matches to decide, "
-                f"{self.to_qualify} values to fill in. Accepting everything would add "
+                f"{self.rows} {plural(self.rows, 'proposal')} in {self.path}: {self.near} near "
+                f"{plural(self.near, 'match', 'matches')} to decide, {self.to_qualify} "
+                f"{plural(self.to_qualify, 'value')} to fill in. Accepting everything would add "
                 f"{euros(self.effect_eur, 'en')} to the usable amount."
             )
         return (
-            f"{self.rows} propositions dans {self.path}, dont {self.near} rapprochements à "
-            f"trancher et {self.to_qualify} valeurs à renseigner. Tout accepter ajouterait "
+            f"{self.rows} {plural(self.rows, 'proposition')} dans {self.path}, dont {self.near} "
+            f"{plural(self.near, 'rapprochement')} à trancher et {self.to_qualify} "
+            f"{plural(self.to_qualify, 'valeur')} à renseigner. Tout accepter ajouterait "
             f"{euros(self.effect_eur, 'fr')} au montant utilisable."
         )
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A noun after its number."""
+    return one if count == 1 else many or f"{one}s"
 
 
 def euros(amount: Decimal, language: str) -> str:
