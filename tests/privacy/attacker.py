@@ -26,6 +26,9 @@ HOURS_A_YEAR = 2400
 WHOLE_UP_TO = 40
 """Hidden cells up to which the attacker also solves in whole numbers."""
 
+System = tuple[csr_array, np.ndarray] | None
+"""Coefficients of the unknowns, and right-hand sides; nothing where no row holds."""
+
 
 @dataclass(frozen=True)
 class Printed:
@@ -61,6 +64,7 @@ class Attacker:
         self.floor: list[float] = []
         self.equal: list[tuple[dict[int, float], float]] = []
         self.at_most: list[tuple[dict[int, float], float]] = []
+        self.systems: dict[tuple[int, ...], tuple[System, System]] = {}
         self._name_variables()
         for number in range(len(editions)):
             self._read(number)
@@ -182,21 +186,28 @@ class Attacker:
         if variable in self.known:
             return Interval(self.known[variable], self.known[variable])
         reach = self._reach(variable)
-        low, high = self._extreme(variable, 1, reach), self._extreme(variable, -1, reach)
+        high = self._extreme(variable, -1, reach)
+        low = self.floor[variable] if high == math.inf else self._extreme(variable, 1, reach)
         if whole:
             low, high = math.ceil(low - 1e-6), high if high == math.inf else math.floor(high + 1e-6)
         return Interval(float(low), float(high))
 
-    def _reach(self, variable: int) -> list[int]:
+    def _reach(self, variable: int) -> tuple[int, ...]:
         """The unknowns that have to do with one."""
+        for reach in self.systems:
+            if variable in reach:
+                return reach
         rows = [set(row) - self.known.keys() for row, _ in self.equal + self.at_most]
         found, before = {variable}, set()
         while found != before:
             before = set(found)
             found = found.union(*(row for row in rows if row & found))
-        return sorted(found)
+        reach = tuple(sorted(found))
+        columns = {index: column for column, index in enumerate(reach)}
+        self.systems[reach] = self._system(self.equal, columns), self._system(self.at_most, columns)
+        return reach
 
-    def _system(self, rows: list, columns: dict[int, int]) -> tuple[csr_array, np.ndarray] | None:
+    def _system(self, rows: list, columns: dict[int, int]) -> System:
         lines, places, values, sides = [], [], [], []
         for row, side in rows:
             unknown = {index: value for index, value in row.items() if index in columns}
@@ -212,22 +223,25 @@ class Attacker:
             return None
         return csr_array((values, (lines, places)), (len(sides), len(columns))), np.array(sides)
 
-    def _extreme(self, variable: int, sign: int, reach: list[int]) -> float:
-        columns = {index: column for column, index in enumerate(reach)}
+    def _extreme(self, variable: int, sign: int, reach: tuple[int, ...]) -> float:
         cost = np.zeros(len(reach))
-        cost[columns[variable]] = sign
-        equal, at_most = self._system(self.equal, columns), self._system(self.at_most, columns)
+        cost[reach.index(variable)] = sign
+        equal, at_most = self.systems[reach]
         floors = np.array([self.floor[index] for index in reach])
         if len(reach) <= WHOLE_UP_TO:
             return sign * self._whole(cost, equal, at_most, floors, reach)
-        solved = linprog(
-            cost,
-            A_eq=equal[0] if equal else None,
-            b_eq=equal[1] if equal else None,
-            A_ub=at_most[0] if at_most else None,
-            b_ub=at_most[1] if at_most else None,
-            bounds=[(floor, None) for floor in floors],
-        )
+        for presolve in (True, False):  # on rare numbers one of the two stumbles
+            solved = linprog(
+                cost,
+                A_eq=equal[0] if equal else None,
+                b_eq=equal[1] if equal else None,
+                A_ub=at_most[0] if at_most else None,
+                b_ub=at_most[1] if at_most else None,
+                bounds=[(floor, None) for floor in floors],
+                options={"presolve": presolve},
+            )
+            if solved.status in (0, 3):
+                break
         if solved.status == 3:
             return sign * -math.inf
         assert solved.status == 0, solved.message

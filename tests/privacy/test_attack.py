@@ -180,6 +180,14 @@ def test_a_city_is_not_taken_from_its_metropolis(rules: Rules):
     assert not mask.shows(city[0].key, key_of("people", {"criterion": "TH"}))
 
 
+def test_a_city_printed_last_year_is_not_taken_from_its_metropolis(rules: Rules):
+    city = Edition((people(37, buyer="city", criterion="TH"), people(80, buyer="city")))
+    wider = Edition((people(40, criterion="TH"), people(200)))
+    _, mask = check([city, wider], rules)
+    assert not mask.shows(key_of("people", {"criterion": "TH"}))
+    assert mask_edition(wider, rules).shows(key_of("people", {"criterion": "TH"}))
+
+
 def test_a_period_does_not_give_the_year_that_an_earlier_edition_lacks(rules: Rules):
     """RSA: 15 in 2024, printed; 17 over both years would give the 2 of 2025."""
     first = Edition((people(35, year="2024"), *by_criterion({"RSA": 15, "a": 20}, year="2024")))

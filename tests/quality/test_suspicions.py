@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siret as stdnum_siret
 
-from spaser.curate import Settings, build
-from spaser.scheme import Buyer, Scheme, Text
+from spaser.curate import Settings, build, references
+from spaser.scheme import Buyer, Scheme, Text, scheme_for_files
 from spaser.warehouse import Connection, Tables, session
 from tests.curate.run import CARDS, rows, run_files
 
@@ -411,6 +411,7 @@ def test_a_wrong_buyer_siret_is_told_once(tmp_path):
 def test_the_key_of_a_siret_is_that_of_stdnum(sirets):
     query = CARDS.sql("quality/sirets").replace("curated.holders", "holders")
     with session() as connection:
+        references.register(connection, CARDS, scheme_for_files(()))
         connection.register(
             "holders", pa.table({"holder_id": sirets, "holder_id_type": ["SIRET"] * len(sirets)})
         )

@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from math import floor, inf
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog  # type: ignore[import-untyped]
 from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
+from spaser.errors import Blocked
 from spaser.privacy.structure import System
 
 TOLERANCE = 1e-6
@@ -89,17 +91,15 @@ class Attacker:
         cost[columns[index]] = -way
         top = float(self.system.cells[index].width)
         bounds = [(-max(self.down(cell), 0.0), top if cell == index else None) for cell in columns]
-        solved = linprog(
-            cost,
+        solved = self._optimum(
+            index,
+            c=cost,
             A_ub=self._matrix(bounded, columns) if bounded else None,
             b_ub=slacks if bounded else None,
             A_eq=self._matrix(equal, columns) if equal else None,
             b_eq=np.zeros(len(equal)) if equal else None,
             bounds=bounds,
-            method="highs-ds",
         )
-        if solved.status != 0:  # the truth is a solution, and the objective is bounded
-            raise ArithmeticError(f"{self.system.cells[index].name}: {solved.message}")
         prices = dict(zip(equal, solved.eqlin.marginals, strict=True)) if equal else {}
         if bounded:
             prices |= dict(zip(bounded, solved.ineqlin.marginals, strict=True))
@@ -111,6 +111,23 @@ class Attacker:
             cell for cell, step in zip(columns, solved.x, strict=True) if abs(step) > TOLERANCE
         )
         return Move(distance, moved, self._room(index, way, prices), float(fixed))
+
+    def _optimum(self, index: int, **program: Any) -> Any:
+        """The solution, by whichever method finds it: on rare numbers one of them stumbles.
+
+        There always is one: the truth satisfies every row, and the objective is bounded.
+        """
+        for method, presolve in (("highs-ds", True), ("highs-ds", False), ("highs-ipm", True)):
+            solved = linprog(method=method, options={"presolve": presolve}, **program)
+            if solved.status == 0:
+                return solved
+        name = self.system.cells[index].name
+        raise Blocked(
+            f"Secret statistique : l'attaque de « {name} » n'aboutit pas ({solved.message}). "
+            "Rien n'est publié ; signalez-le avec la version du programme.",
+            f"Suppression: the attack on “{name}” does not end ({solved.message}). Nothing is "
+            "published; report it with the version of the program.",
+        )
 
     def _matrix(self, numbers: list[int], columns: Mapping[int, int]) -> csr_array:
         entries = [

@@ -252,6 +252,7 @@ class _Suppressor:
     ) -> tuple[set[int], bool]:
         """The cheapest choice, and whether it is safe: not yet when the rounds have run out."""
         hidden = self.forced & part
+        cuts[:] = [cut for cut in cuts if cut.cell not in exposed]
         for _ in range(rounds):
             cheapest = self._program(part, cuts)
             if cheapest is None:

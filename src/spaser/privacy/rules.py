@@ -46,6 +46,9 @@ class Rules:
     below: Mapping[tuple[str, str], int]
     """(axis, member) → number of people from which a figure is published."""
     sensitive: frozenset[tuple[str, str]]
+    partitions: frozenset[str]
+    """Axes along which a person has one member, so that people add up (sex, main criterion). Along
+    others (buyer, year, modality) a person may be counted at several members, once in the total."""
     min_companies: int
     max_company_share: Decimal
     hours_per_person: Decimal
@@ -85,6 +88,7 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
     """
     below: dict[tuple[str, str], int] = {}
     sensitive: set[tuple[str, str]] = set()
+    partitions: set[str] = set()
     single: dict[str, Decimal] = {}
     for line, row in enumerate(rows, start=2):
         try:
@@ -94,6 +98,8 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
             value, place = Decimal(row["value"]), (row["dimension"], row["member"])
             if row["rule"] in ("below", "sensitive_below"):
                 below[place] = int(value)
+            elif row["rule"] == "adds_up":
+                partitions.add(row["dimension"])
             else:
                 single[row["rule"]] = value
         except (ArithmeticError, ValueError, KeyError) as fault:
@@ -116,6 +122,7 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
     return Rules(
         below=below,
         sensitive=frozenset(sensitive),
+        partitions=frozenset(partitions),
         min_companies=int(single["min_companies"]),
         max_company_share=single["max_company_share"],
         hours_per_person=single["hours_per_person"],

@@ -24,10 +24,6 @@ from decimal import Decimal
 from spaser.errors import InputError
 from spaser.privacy.rules import HOURS, PEOPLE, Key, Rules, named
 
-PARTITIONS = frozenset({"sex", "age_band", "qpv", "criterion"})
-"""Axes along which a person has one member: people add up. Along others (buyer, year, modality) a
-person may be counted at several members and once in the total."""
-
 HOURS_A_MONTH = 200
 """Hours of one person in one month above which a line is quarantined: never published."""
 
@@ -146,7 +142,7 @@ class _Builder:
     def read(self, edition: Edition, *, last: bool) -> None:
         """Add one edition: its cells, then the rows between them."""
         figures = _checked(edition.figures)
-        totals = dict(_missing_totals(figures))
+        totals = dict(_missing_totals(figures, self.rules.partitions))
         for key in sorted(figures):
             figure = figures[key]
             cell = self.system.cells[self._place(key, figure.value)]
@@ -215,7 +211,7 @@ class _Builder:
 
     def _add_sum(self, total: Key, parts: Sequence[Key], axis: str | None, *, last: bool) -> None:
         rest = self._value(total) - sum((self._value(part) for part in parts), Decimal())
-        apart = total[0] == HOURS or axis in PARTITIONS
+        apart = total[0] == HOURS or axis in self.rules.partitions
         if rest < 0 and apart:
             raise _contradiction(total, parts, self._value(total), rest)
         terms: list[tuple[int, int | Decimal]] = [(self.latest[part], 1) for part in parts]
@@ -234,14 +230,13 @@ class _Builder:
     def _add_carried(self, now: Set[Key]) -> None:
         """The sums that figures of earlier editions, not printed again, complete.
 
-        A period whose first years were printed before. What an old figure contradicts was corrected
-        since, and tells nothing exact.
+        A period whose first years were printed before, a metropolis after its main city. What an
+        old figure contradicts was corrected since, and tells nothing exact.
         """
         for total, parts, axis in _groups(self.latest.keys()):
-            carried = set(parts) - now
-            if total in now and carried and len(carried) < len(parts):
+            if total in now and not now >= set(parts):
                 rest = self._value(total) - sum((self._value(part) for part in parts), Decimal())
-                if rest >= 0 or not (total[0] == HOURS or axis in PARTITIONS):
+                if rest >= 0 or not (total[0] == HOURS or axis in self.rules.partitions):
                     self._add_sum(total, parts, axis, last=False)
 
     def _present(self, extra: Sum) -> tuple[Key, ...]:
@@ -358,7 +353,9 @@ def _groups(keys: Set[Key]) -> Iterator[tuple[Key, list[Key], str]]:
             yield total, parts, axis
 
 
-def _missing_totals(figures: Mapping[Key, Figure]) -> Iterator[tuple[Key, Decimal]]:
+def _missing_totals(
+    figures: Mapping[Key, Figure], partitions: Set[str]
+) -> Iterator[tuple[Key, Decimal]]:
     """Totals that no figure gives but breakdowns imply, finest first.
 
     Only where parts add up, and not along an axis that every figure names (the year of yearly
@@ -373,7 +370,7 @@ def _missing_totals(figures: Mapping[Key, Figure]) -> Iterator[tuple[Key, Decima
         sums: dict[tuple[Key, str], Decimal] = defaultdict(Decimal)
         for key, value in sorted(values.items()):
             for axis, _ in key[1] if len(key[1]) == depth else ():
-                if axis not in everywhere and (key[0] == HOURS or axis in PARTITIONS):
+                if axis not in everywhere and (key[0] == HOURS or axis in partitions):
                     sums[_without(key, axis), axis] += value
         implied: dict[Key, Decimal] = {}
         for (total, _), value in sums.items():
