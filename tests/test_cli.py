@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from datetime import date
@@ -90,6 +91,37 @@ def test_the_command_line_imports_no_engine_before_a_command_needs_it() -> None:
     code = f"import spaser.cli, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# --- the insertion clause -----------------------------------------------------------------------
+
+
+def test_a_clause_is_sized_with_its_formula() -> None:
+    asked = ["--labour", "50 %", "--rate", "5 %", "--hourly-cost", "30"]
+    told = spaser("clause", "size", "1 000 000", *asked)
+    assert told.code == 0
+    assert "833 h" in re.sub(r"\s", " ", told.out)
+
+
+@pytest.mark.parametrize("trade", ["peinture", "Painting", "painting"])
+def test_a_trade_has_its_labour_share(trade: str) -> None:
+    assert "1 167 h" in re.sub(r"\s", " ", spaser("clause", "size", "1 M€", "--trade", trade).out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["1000", "--trade", "peintre"], "peinture"),
+        (["1000"], "corps d'état"),
+        (["beaucoup", "--trade", "peinture"], "MONTANT"),
+        (["1000 € TTC", "--trade", "peinture"], "hors taxes"),
+        (["1000", "--labour", "moitié"], "--labour"),
+    ],
+)
+def test_a_clause_that_cannot_be_sized_says_why(arguments: list[str], says: str) -> None:
+    told = spaser("clause", "size", *arguments)
+    assert told.code == 2
+    assert says in told.err
 
 
 # --- wrong usage --------------------------------------------------------------------------------

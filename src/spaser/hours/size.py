@@ -6,7 +6,7 @@ hours (practice of facilitators, DOMAIN §2.1: 1 000 000 € × 50 % × 5 % ÷ 3
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ from fractions import Fraction
 from spaser.errors import InputError
 from spaser.hours.parameters import Setting, Settings, half_up
 from spaser.hours.words import Words, euros, number, percent
+from spaser.values import normalise
 
 
 @dataclass(frozen=True)
@@ -126,30 +127,50 @@ _COST = Words("Coût horaire", "Hourly cost")
 def _labour_share(
     settings: Settings, trade: str | None, share: Decimal | None, on: date | None
 ) -> Parameter:
+    trades = _trades(settings)
     if (trade is None) == (share is None):
         raise InputError(
             "Donnez soit le corps d'état, soit la part de main-d'œuvre, et un seul des deux. "
-            f"Corps d'état connus : {', '.join(settings.items('labour_share'))}.",
+            f"Corps d'état connus : {', '.join(words.fr for words in trades.values())}.",
             "Give either the trade or the labour share, and only one of them. "
-            f"Known trades: {', '.join(settings.items('labour_share'))}.",
+            f"Known trades: {', '.join(words.en for words in trades.values())}.",
         )
     if share is not None:
         return Parameter("labour_share", share, "share", _SHARE)
-    found = settings.at("labour_share", str(trade), on)
+    item = _item_of(str(trade), trades)
+    found = settings.at("labour_share", item, on) if item else None
     if found is None:
-        raise _unknown_trade(str(trade), settings.items("labour_share"))
+        raise _unknown_trade(str(trade), trades.values())
     return _from(found)
 
 
-def _unknown_trade(trade: str, known: Iterable[str]) -> InputError:
-    names = list(known)
-    near = get_close_matches(trade, names, n=1)
-    fr = f" Vouliez-vous dire {near[0]} ?" if near else ""
-    en = f" Did you mean {near[0]}?" if near else ""
+def _trades(settings: Settings) -> dict[str, Words]:
+    """The trades by item, named as their labels end: `Part de main-d'œuvre, peinture`."""
+    return {
+        row.item: Words(row.label_fr.rpartition(", ")[2], row.label_en.rpartition(", ")[2])
+        for row in settings.history("labour_share")
+    }
+
+
+def _item_of(trade: str, trades: Mapping[str, Words]) -> str | None:
+    """The item of a trade named in French, in English or by its code."""
+    asked = normalise(trade)
+    for item, words in trades.items():
+        if asked in {normalise(item), normalise(words.fr), normalise(words.en)}:
+            return item
+    return None
+
+
+def _unknown_trade(trade: str, known: Iterable[Words]) -> InputError:
+    words = list(known)
+    french, english = [word.fr for word in words], [word.en for word in words]
+    near_fr, near_en = get_close_matches(trade, french, n=1), get_close_matches(trade, english, n=1)
+    fr = f" Vouliez-vous dire « {near_fr[0]} » ?" if near_fr else ""
+    en = f" Did you mean “{near_en[0]}”?" if near_en else ""
     return InputError(
         f"Le corps d'état « {trade} » n'a pas de part de main-d'œuvre connue.{fr} Connus : "
-        f"{', '.join(names)}. Pour un autre, donnez la part elle-même.",
-        f"The trade “{trade}” has no known labour share.{en} Known: {', '.join(names)}. For "
+        f"{', '.join(french)}. Pour un autre, donnez la part elle-même.",
+        f"The trade “{trade}” has no known labour share.{en} Known: {', '.join(english)}. For "
         "another, give the share itself.",
     )
 
