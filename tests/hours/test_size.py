@@ -71,9 +71,16 @@ def test_an_amount_is_a_sum_of_euros(amount: str):
 
 
 def test_an_unknown_trade_gets_the_nearest_name():
-    with pytest.raises(InputError, match="Vouliez-vous dire masonry") as caught:
+    with pytest.raises(InputError, match="Vouliez-vous dire « maçonnerie »"):
+        clause_size(SETTINGS, D(1000), trade="maconnerie generale")
+    with pytest.raises(InputError) as caught:
         clause_size(SETTINGS, D(1000), trade="masonri")
-    assert "Did you mean masonry?" in caught.value.en
+    assert "Did you mean “masonry”?" in caught.value.en
+
+
+@pytest.mark.parametrize("trade", ["maçonnerie", "MACONNERIE", "masonry", "Masonry"])
+def test_a_trade_is_named_in_either_language(trade: str):
+    assert clause_size(SETTINGS, D(1000), trade=trade).parameters[1].value == D("0.50")
 
 
 def test_the_labour_shares_are_those_of_practice():
