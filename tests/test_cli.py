@@ -390,7 +390,7 @@ def test_explain_computes_again_the_lines_of_a_year_without_stored_evidence(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["SOC-99"], "Indicateur « SOC-99 » inconnu. Indicateurs : ECO-08"),
+        (["SOC-99"], "Indicateur « SOC-99 » inconnu. Indicateurs : ECO-04, ECO-08"),
         (["SOC-01", "--method", "mean"], "Aucun chiffre SOC-01 pour 2025"),
         (["SOC-01", "--buyer", "123"], "Aucun chiffre SOC-01 pour 2025"),
         (["SOC-01", "--scope", "everything"], "Aucun chiffre SOC-01 pour 2025"),

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = (
     "assets",
     "data/raw/demo",
+    "pipelines/demo",
     "reports/assets",
     "reports/styles",
     "reports/templates",

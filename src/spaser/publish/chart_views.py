@@ -193,7 +193,8 @@ class ChartBuilder(Wording):
         ]
         scope = main_scope(self.context.scopes(card, method))
         leading = self.figures.breakdown(card, method.name, first, scope, group, self.context.year)
-        if len(leading) < 2:
+        # Where no member is computed, the figure itself has said why.
+        if len(leading) < 2 or all(result.status != "computed" for result in leading):
             return None
         order = self._member_order(leading, group)
         rows: list[tuple[int, int, Row]] = []
