@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.bench.memory import PeakMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "bench"
+BUYER = "00020001400017"
 HEADERS = (
     "N° du marché",
     "Objet du marché",
@@ -67,29 +68,26 @@ def _cells(rows: int, columns: int) -> Iterator[list[object]]:
         yield [*own, *free]
 
 
-def score(names: Sequence[str]) -> float:
-    """How many of the names are known here."""
-    return sum(name in HEADERS for name in names) / len(names)
-
-
 def measure(path: Path) -> None:
-    """Read the workbook and say how long it took."""
-    from spaser.ingest.grids import read_grids
-    from spaser.ingest.sheets import find_tables
+    """Stage the workbook, as a run does, and say how long it took."""
+    from spaser import ingest
+    from spaser.cards import catalogue
+    from spaser.project import definitions_root
+    from spaser.warehouse import Tables, session
 
-    with tempfile.TemporaryDirectory() as work, PeakMemory() as peak:
+    cards = catalogue(definitions_root() / "assets")
+    with tempfile.TemporaryDirectory() as folder, PeakMemory() as peak:
+        tables = Tables(Path(folder))
         began, start = time.perf_counter(), time.process_time()
-        grids, _ = read_grids(path, "workbook", Path(work))
-        middle, used = time.perf_counter(), time.process_time()
-        tables = [table for grid in grids for table in find_tables(grid, score)]
+        ingest.stage([path], tables, cards, path.parent, buyer=BUYER)
         ended, spent = time.perf_counter(), time.process_time()
-        rows = sum(len(table.rows) for table in tables)
-        columns = len(tables[0].names)
+        with session() as connection:
+            staged = tables.scan("staged.department_register")
+            [(rows,)] = connection.execute(f"select count(*) from {staged}").fetchall()
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{rows} rows x {columns} columns: read {middle - began:.1f} s, tables "
-        f"{ended - middle:.1f} s ({spent - start:.1f} s of processor, {spent - used:.1f} for the "
-        f"tables); anonymous memory +{peak.above_start / 2**20:.0f} MiB, peak resident "
+        f"{path.stem}: {rows} rows staged in {ended - began:.1f} s ({spent - start:.1f} s of "
+        f"processor); anonymous memory +{peak.above_start / 2**20:.0f} MiB, peak resident "
         f"{resident:.0f} MiB"
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from spaser.project import Project
 from spaser.scheme import load_scheme
 from spaser.warehouse import Tables, session
-from tests.curate.run import EVERYTHING, ROOT, run_files, run_indicators
+from tests.curate.run import EVERYTHING, ROOT, conclude, run_files, run_indicators
 
 
 def digests(tables: Tables) -> dict[str, str]:
@@ -32,6 +32,7 @@ def main() -> None:
     scheme = load_scheme(Project(ROOT), "demo")
     tables = run_files(Path(sys.argv[1]), [], scheme, last=EVERYTHING)
     run_indicators(tables, scheme)
+    conclude(tables, scheme)
     sys.stdout.write(json.dumps(digests(tables), sort_keys=True) + "\n")
 
 

@@ -19,8 +19,9 @@ from tests.engines.digests import digests
 pytestmark = pytest.mark.engines
 
 NEEDED = (
-    *("babel", "defusedxml", "filelock", "msgspec", "pandas", "pyarrow", "pydantic"),
-    *("python-stdnum", "pyyaml", "rich", "sqlglot", "typer"),
+    *("babel", "defusedxml", "filelock", "msgspec", "numpy", "olefile", "openpyxl", "pandas"),
+    *("pyarrow", "pydantic", "python-calamine", "python-stdnum", "pyyaml", "rapidfuzz", "rich"),
+    *("ruamel.yaml", "scipy", "sqlglot", "typer"),
 )
 
 
