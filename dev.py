@@ -39,6 +39,11 @@ STAGES: dict[str, tuple[str, str]] = {
     "engines": ("engines", "engines and not browser"),
     "faults": ("faults", "faults and not (browser or engines)"),
 }
+WORKERS: dict[str, tuple[str, ...]] = {
+    "unit": ("-n", "2"),
+    # A file goes to one worker: its tests share what was built, or the disk they mounted.
+    "faults": ("-n", "2", "--dist", "loadfile"),
+}
 STAGE_LIMIT_SECONDS = 1200
 OTHER_PYTHONS_BEFORE_SECONDS = 1200
 """Other interpreters are tried only while the whole run can still end within thirty minutes."""
@@ -418,8 +423,7 @@ def test(stage: str, options: Sequence[str]) -> int:
             record.fail("lint and types", f"FAILED  {', '.join(failed)}")
     for key in chosen:
         name, expression = STAGES[key]
-        workers = ["-n", "2"] if key == "unit" else []
-        pytest_stage(record, python, name, expression, [*workers, *options])
+        pytest_stage(record, python, name, expression, [*WORKERS.get(key, ()), *options])
     if stage == "all":
         other_pythons(record, ["-n", "2", *options])
     if not any(record.counts.values()):

@@ -149,12 +149,12 @@ def test_a_folder_of_unknown_files_only_says_what_each_is(ground: Ground) -> Non
     (ground.inputs / "decp.json").unlink()
     ground.put("notice.pdf", b"%PDF-1.7\n")
     ground.put("page.html", b"<html></html>")
-    ground.put("export.xlsx", b"PK\x03\x04[Content_Types].xml xl/workbook.xml")
+    ground.put("export.7z", b"7z\xbc\xaf\x27\x1c\x00\x04")
     ground.put("autre.json", b'[{"idweb": 1}]')
     said = ground.run().refuses("Aucun registre", "No register")
     assert [line.split(" : ")[0].rpartition("/")[2] for line in said.fr.splitlines()[1:]] == [
         "autre.json",
-        "export.xlsx",
+        "export.7z",
         "notice.pdf",
         "page.html",
     ]
