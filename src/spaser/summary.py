@@ -10,7 +10,7 @@ from spaser.cards import Catalogue
 from spaser.publish.formats import Formats
 from spaser.warehouse import Connection, Tables, session
 
-MAX_TODO = 40
+MAX_ACTIONS = 40
 """Lines of the terminal; the report and its workbook have them all."""
 
 _GRAVITY = "case severity when 'error' then 1 when 'warning' then 2 else 3 end"
@@ -110,8 +110,8 @@ def summary(tables: Tables, catalogue: Catalogue, language: str) -> CheckSummary
     return CheckSummary(
         language,
         tuple(_text(row, "gain", language) for row in actions if row["decides"]),
-        tuple(_todo(row, formats, language) for row in listed[:MAX_TODO]),
-        max(0, len(listed) - MAX_TODO),
+        tuple(_todo(row, formats, language) for row in listed[:MAX_ACTIONS]),
+        max(0, len(listed) - MAX_ACTIONS),
         fields[0]["year"] if fields else None,
         _fillings(fields, catalogue, formats, language),
         sum(row["count"] for row in findings if row["severity"] == "error"),

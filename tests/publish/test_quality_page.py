@@ -233,7 +233,7 @@ def test_without_actions_the_summary_groups_the_findings_by_rule(
         ("warning", "Correct the amount in the register.", "", "4", ""),
         ("information", "Correct the amount in the register.", "", "5", ""),
     ]
-    monkeypatch.setattr(summary_module, "MAX_TODO", 1)
+    monkeypatch.setattr(summary_module, "MAX_ACTIONS", 1)
     assert summary(tables, CARDS, "en").more == 1
 
 
