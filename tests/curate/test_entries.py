@@ -206,6 +206,24 @@ def test_a_lot_without_award_is_a_lot_and_no_contract(tmp_path):
     ]
 
 
+def test_a_lot_that_came_to_nothing_needs_no_contract_number(tmp_path):
+    nothing = {"contract_id": None, "consultation_id": "24-C9", "notified_date": None}
+    tables = built(
+        tmp_path,
+        own=[
+            {},
+            nothing | {"lot_number": "2", "outcome": "Infructueux", "outcome_date": "2024-02-10"},
+            nothing | {"lot_number": "3", "object": "Bancs"},
+        ],
+        last="curated/lots",
+    )
+    found = rows(tables, "select uid, outcome, year from curated.lots order by uid")
+    assert found == [{"uid": f"{BUYER}-24-C9-2", "outcome": "unsuccessful", "year": 2024}]
+    # Without an outcome it may be a contract whose number was forgotten: it is set aside and said.
+    assert len(findings(tables, "missing_key")) == 1
+    assert open_balances(tables) == []
+
+
 def test_criteria_come_from_columns_or_from_their_text(tmp_path):
     tables = built(
         tmp_path,

@@ -55,9 +55,15 @@ def build(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
 
 
 _KEYED = """
-select record_number, record_kind, origin, buyer_id, contract_id, notified_date, published_date,
-    count(*) over (partition by record_kind, origin, buyer_id, contract_id) as records_of_key
-from curated.records
+select record_number, record_kind, origin, buyer_id, known_id as contract_id, notified_date,
+    published_date,
+    count(*) over (partition by record_kind, origin, buyer_id, known_id) as records_of_key
+from (
+    -- A lot that came to nothing never had a contract number: its consultation and lot name it.
+    select *, coalesce(contract_id, case when outcome in ('unsuccessful', 'abandoned')
+        then consultation_id || coalesce('-' || lot_number, '') end) as known_id
+    from curated.records
+)
 """
 
 _REPEATED = """
