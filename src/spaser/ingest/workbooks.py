@@ -8,6 +8,7 @@ ever run.
 
 from __future__ import annotations
 
+import errno
 import posixpath
 import struct
 import subprocess
@@ -126,9 +127,15 @@ def _unpacked(path: Path, work: Path) -> dict[str, Path]:
                     parts[name] = kept
         if CONTENT_PART in parts:
             _refuse_malformed_xml(parts[CONTENT_PART])
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, ValueError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError):
         raise corrupt() from None
+    except OSError as error:
+        # A place that the archive gives wrongly; a full disk is not the workbook's fault.
+        if error.errno == errno.EINVAL:
+            raise corrupt() from None
+        raise
     except (NotImplementedError, RuntimeError) as error:
+        # What zipfile says of a compression it has not, and of a member under a password.
         raise protected() if "encrypted" in str(error) else corrupt() from None
     return parts
 
