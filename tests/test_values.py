@@ -24,7 +24,9 @@ from spaser.values import (
     read_date,
     read_decimal,
     read_duration_months,
+    read_hours,
     read_integer,
+    read_month,
     read_percent,
     read_share,
     read_siret,
@@ -841,3 +843,50 @@ def test_every_spelling_and_every_label_is_read_as_its_code():
         for text in (row["label_fr"], *row["spellings"].split("|")):
             assert codes.read_one(text) == Read(row["code"]), (row["field"], text)
             assert codes.read_many(text) == Read(expected), (row["field"], text)
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("2025-03", date(2025, 3, 1)),
+        ("202503", date(2025, 3, 1)),
+        ("03/2025", date(2025, 3, 1)),
+        ("3-2025", date(2025, 3, 1)),
+        ("mars 2025", date(2025, 3, 1)),
+        ("Mars-25", date(2025, 3, 1)),
+        ("févr. 2024", date(2024, 2, 1)),
+        ("2025-03-17", date(2025, 3, 1)),
+        ("17/03/2025 00:00", date(2025, 3, 1)),
+        ("45717", date(2025, 3, 1)),
+    ],
+)
+def test_a_month_is_its_first_day(text, month):
+    assert read_month(text) == Read(month)
+
+
+@pytest.mark.parametrize("text", ["mars", "2025", "13/2025", "trimestre 1", "2025-00"])
+def test_what_is_no_month(text):
+    assert read_month(text).value is None
+    assert read_month(text).problem
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("151,67", "151.67"),
+        ("151.67 h", "151.67"),
+        ("35 heures", "35.00"),
+        ("1 607", "1607.00"),
+        ("7h30", "7.50"),
+        ("7:20", "7.33"),
+        ("-7,5", "-7.50"),
+        ("0", "0.00"),
+    ],
+)
+def test_hours_have_two_decimals(text, hours):
+    assert read_hours(text) == Read(Decimal(hours))
+
+
+@pytest.mark.parametrize("text", ["plein temps", "7h75", "10000000000", "h"])
+def test_what_is_no_number_of_hours(text):
+    assert read_hours(text) == Read(None, "number_unreadable")

@@ -18,7 +18,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spaser.errors import InputError
 
 Severity = Literal["ERROR", "WARN"]
-Feeds = Literal["register", "spend", "suppliers", "establishments"]
+Feeds = Literal[
+    "register",
+    "spend",
+    "suppliers",
+    "establishments",
+    "commitments",
+    "invoiced",
+    "hours",
+    "participants",
+    "clause_events",
+]
+PEOPLE_FEEDS: tuple[Feeds, ...] = ("hours", "participants")
+"""What holds lines about persons: its staged tables are restricted, and nothing of its cells is
+repeated in a finding or a sample."""
 Origin = Literal["decp", "own"]
 Language = Literal["fr", "en"]
 
@@ -41,11 +54,15 @@ class Text(Model):
 
 
 class Column(Model):
-    """A column of a table; units are in the names (`_eur`, `_months`, `_hours`)."""
+    """A column of a table; units are in the names (`_eur`, `_months`, `_hours`).
+
+    One that is `about_person` stays in the restricted zone: the published database leaves it out.
+    """
 
     type: str
     description: Text
     codes: tuple[str, ...] = ()
+    about_person: bool = False
 
 
 class Check(Model):
@@ -71,6 +88,10 @@ FieldKind = Literal[
     "date",
     "siret",
     "json",
+    "hours",
+    "month",
+    "person",
+    "birth_year",
 ]
 
 
@@ -83,6 +104,11 @@ class RegisterField(Model):
     contract_column: str
     label_fr: str
     label_en: str
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the field is kept at all: a birth year becomes an age band as it is read."""
+        return self.kind != "birth_year"
 
     def columns(self) -> dict[str, Column]:
         """The typed columns of the field: its value, and what is known of its reading."""
@@ -107,6 +133,10 @@ _FIELD_TYPES: dict[FieldKind, str] = {
     "date": "DATE",
     "siret": "VARCHAR",
     "json": "VARCHAR",
+    "hours": "DECIMAL(18,2)",
+    "month": "DATE",
+    "person": "VARCHAR",
+    "birth_year": "VARCHAR",
 }
 
 _READING_COLUMNS: dict[FieldKind, dict[str, tuple[str, str, str]]] = {
@@ -129,6 +159,7 @@ class TableCard(Model):
     """One table: curated, facts, quality, indicators. Key = folder and file name.
 
     A card with `typed_from` has, after its own columns, the typed columns of that set of fields.
+    A `restricted` table has a row per person or line of a person: the published database has not.
     """
 
     key: str
@@ -138,6 +169,7 @@ class TableCard(Model):
     owner: str = "equipe:achats"
     depends_on: tuple[str, ...] = ()
     typed_from: Feeds | None = None
+    restricted: bool = False
     columns: dict[str, Column]
     checks: tuple[Check, ...] = ()
 
@@ -465,6 +497,28 @@ class Catalogue:
         return card.model_copy(update={"columns": card.columns | typed})
 
     @cached_property
+    def restricted(self) -> dict[str, tuple[str, ...]]:
+        """Table → its columns about persons, which no published table has; none: the whole table.
+
+        The lines of persons are for the facilitator alone, pseudonyms included (ARCHITECTURE §2,
+        rule 7).
+        """
+        staged = {
+            card.key.replace("sources/", "staged."): ()
+            for card in self.sources.values()
+            if card.feeds in PEOPLE_FEEDS
+        }
+        hidden = {
+            card.table: tuple(n for n, column in card.columns.items() if column.about_person)
+            for card in self.tables.values()
+        }
+        partly = {table: columns for table, columns in hidden.items() if columns}
+        whole: dict[str, tuple[str, ...]] = {
+            card.table: () for card in self.tables.values() if card.restricted
+        }
+        return staged | partly | whole
+
+    @cached_property
     def indicators(self) -> dict[str, IndicatorCard]:
         """Indicator cards by id (`SOC-01`)."""
         loaded = self._load("indicators", IndicatorCard, "[A-Z]*.yml")
@@ -486,6 +540,10 @@ class Catalogue:
             rows = self.reference(f"{feeds}_fields")
             self._fields[feeds] = {row["field"]: RegisterField.model_validate(row) for row in rows}
         return self._fields[feeds]
+
+    def staged_fields(self, feeds: Feeds) -> dict[str, RegisterField]:
+        """The fields that staged tables have: those of `fields_of` that are kept as received."""
+        return {name: field for name, field in self.fields_of(feeds).items() if field.is_staged}
 
     def sources_of(self, feeds: Feeds) -> list[SourceCard]:
         """The sources that feed one thing, by key."""

@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
@@ -215,6 +215,30 @@ def _is_month(text: str) -> bool:
     return match is not None and (match[1] is None or match[1] in _month_numbers())
 
 
+_MONTH_WORDS = re.compile(r"(?P<name>[a-z]+) (?P<year>[0-9]{4}|[0-9]{2})")
+_MONTH_NUMBERS = re.compile(
+    r"(?P<month>0?[1-9]|1[0-2])[-/. ](?P<year>[0-9]{4})"
+    r"|(?P<iso>[0-9]{4})[-/. ]?(?P<second>0[1-9]|1[0-2])"
+)
+
+
+def read_month(text: str) -> Read[date]:
+    """A month, as its first day: `2025-03`, `202503`, `03/2025`, `mars 2025`, `mars-25`, any date.
+
+    Problems: `date_unreadable`, and `date_implausible` as `read_date`.
+    """
+    stripped = text.strip()
+    numbers = _MONTH_NUMBERS.fullmatch(stripped)
+    if numbers:
+        year, month = numbers["year"] or numbers["iso"], numbers["month"] or numbers["second"]
+        return _calendar_date(int(year), int(month), 1)
+    words = _MONTH_WORDS.fullmatch(normalise(text))
+    if words and words["name"] in _month_numbers():
+        return _calendar_date(_full_year(words["year"]), _month_numbers()[words["name"]], 1)
+    day = read_date(text)
+    return Read(day.value.replace(day=1)) if day.value else day
+
+
 # --- numbers ------------------------------------------------------------------------------------
 
 _BLANK = "[ \u00a0\u2000-\u200a\u202f]"
@@ -405,6 +429,36 @@ def _months(period: str) -> int:
 
 def _counted(word: str) -> int:
     return _COUNTS.get(word) or int(word)
+
+
+LARGEST_HOURS = Decimal(10) ** 9
+_CLOCK = re.compile(
+    r"(?P<sign>-)?(?P<hours>[0-9]{1,9}) ?(?:h|:) ?(?P<minutes>[0-5][0-9])(?: ?mn?| ?min)?"
+)
+_HOUR_UNIT = re.compile(r"(?i)\s*(?:heures?|hrs?|h)\.?\s*$")
+
+
+def read_hours(text: str) -> Read[Decimal]:
+    """Hours, two decimals: `151,67`, `151,67 h`, `35 heures`, `7h30` and `7:30` (7.50).
+
+    Negative hours are read: what they mean is not for a reader to say. Problem:
+    `number_unreadable`, also from a billion hours on.
+    """
+    clock = _CLOCK.fullmatch(text.strip().lower())
+    if clock:
+        value = int(clock["hours"]) + Decimal(int(clock["minutes"])) / 60
+        return Read(_cents(-value if clock["sign"] else value))
+    bare = _HOUR_UNIT.sub("", text)
+    number = read_decimal(bare)
+    if number.value is None:
+        return Read(None, "number_unreadable") if text.strip() and not bare.strip() else number
+    if abs(number.value) >= LARGEST_HOURS:
+        return Read(None, "number_unreadable")
+    return Read(_cents(number.value))
+
+
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 # --- ticks and identifiers ----------------------------------------------------------------------

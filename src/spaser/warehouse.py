@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -163,8 +163,14 @@ class DuckDBEngine:
         return self.connection.sql(sql).to_arrow_table()
 
 
-def write_database(tables: Tables, target: Path) -> None:
-    """Write every table as a real table of one DuckDB file, then move it into place."""
+def write_database(
+    tables: Tables, target: Path, left_out: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Write every table as a real table of one DuckDB file, then move it into place.
+
+    `left_out`: table → columns that are not written; without any column the table is not written.
+    """
+    hidden = left_out or {}
     beside = target.with_name(target.name + ".tmp")
     beside.unlink(missing_ok=True)
     with session() as connection:
@@ -172,8 +178,14 @@ def write_database(tables: Tables, target: Path) -> None:
             f"attach {_literal(beside.as_posix())} as out (storage_version '{STORAGE_VERSION}')"
         )
         for table in tables.names():
+            columns = hidden.get(table)
+            if columns is not None and not columns:
+                continue
+            kept = f"* exclude ({', '.join(columns)})" if columns else "*"
             connection.execute(f"create schema if not exists out.{table.split('.')[0]}")
-            connection.execute(f"create table out.{table} as select * from {tables.scan(table)}")
+            connection.execute(
+                f"create table out.{table} as select {kept} from {tables.scan(table)}"
+            )
         connection.execute("detach out")
     beside.replace(target)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spaser import curate, indicators, ingest, ledger
+from spaser import curate, hours, indicators, ingest, ledger
 from spaser.cards import Catalogue, catalogue
 from spaser.curate import Settings
 from spaser.curate.typed import PROVENANCE
@@ -37,7 +37,9 @@ def stages(last: str | None = None) -> list[str]:
     built = {
         key: card
         for key, card in CARDS.tables.items()
-        if key.startswith(("curated/", "facts/")) or (CARDS.assets / f"{key}.sql").is_file()
+        if key.startswith(("curated/", "facts/"))
+        or key in hours.BUILDERS
+        or (CARDS.assets / f"{key}.sql").is_file()
     }
     needs = {
         key: {name.replace(".", "/") for name in card.depends_on} & set(built)
@@ -62,7 +64,10 @@ def curate_all(
 ) -> Tables:
     """Build the curated and facts tables over what is staged."""
     for key in stages(last):
-        curate.build(tables, CARDS, key, settings or settings_of(scheme))
+        if key in hours.BUILDERS:
+            hours.build(tables, CARDS, key)
+        else:
+            curate.build(tables, CARDS, key, settings or settings_of(scheme))
     return tables
 
 

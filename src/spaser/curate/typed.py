@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaser.cards import Catalogue, Feeds, FieldKind, RegisterField
+from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds, FieldKind, RegisterField
 from spaser.findings import write_findings
 from spaser.values import (
     LARGEST_AMOUNT,
@@ -30,7 +30,9 @@ from spaser.values import (
     read_boolean,
     read_date,
     read_duration_months,
+    read_hours,
     read_integer,
+    read_month,
     read_percent,
     read_share,
     read_siret,
@@ -51,7 +53,7 @@ _PLAIN_AMOUNT = (
 )
 """A number as programs write it. In DECP the dot is the decimal mark, whatever follows it; in a
 spreadsheet `1.200` has two readings."""
-_AS_WRITTEN = frozenset({"text", "json"})
+_AS_WRITTEN = frozenset({"text", "json", "person"})
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ def _reading_of(catalogue: Catalogue, field: RegisterField) -> Reading:
         "siret": read_siret,
         "text": lambda text: Read(text.strip() or None),
         "json": lambda text: Read(text.strip() or None),
+        "hours": read_hours,
+        "month": read_month,
+        "person": lambda text: Read(text.strip() or None),
+        "birth_year": lambda text: Read(text.strip() or None),
     }
     return Reading(ARROW_TYPES[field.kind], readers[field.kind])
 
@@ -112,6 +118,10 @@ ARROW_TYPES: dict[FieldKind, pa.DataType] = {
     "date": pa.date32(),
     "siret": pa.string(),
     "json": pa.string(),
+    "hours": pa.decimal128(18, 2),
+    "month": pa.date32(),
+    "person": pa.string(),
+    "birth_year": pa.string(),
 }
 """What the reader of each kind gives."""
 
@@ -147,7 +157,7 @@ def union_sources(
     connection: Connection, tables: Tables, catalogue: Catalogue, feeds: Feeds
 ) -> None:
     """One view `staged_rows` over every staged source that feeds one thing, all text."""
-    fields = catalogue.fields_of(feeds)
+    fields = catalogue.staged_fields(feeds)
     columns = ", ".join((*PROVENANCE, *fields))
     selects = [
         f"select {columns}, '{card.origin}' as origin from {tables.scan(table)}"
@@ -361,7 +371,7 @@ def read_table(
     Writes the findings of what was not understood (part `read_<feeds>`); returns the rows.
     """
     union_sources(connection, tables, catalogue, feeds)
-    texts = Texts(connection, catalogue.fields_of(feeds).values())
+    texts = Texts(connection, catalogue.staged_fields(feeds).values())
     texts.read(catalogue, "staged_rows", spellings or {})
     [(folder,)] = connection.execute("select current_setting('temp_directory')").fetchall()
     beside = Tables(Path(folder))
@@ -372,6 +382,8 @@ def read_table(
         f"create or replace view typed_{feeds} as select * from {beside.scan(f'typed.{feeds}')}"
     )
     queries = texts.findings(tables, "staged_rows", f"curated.{feeds}", "null::varchar")
+    if feeds in PEOPLE_FEEDS:  # a cell that is not understood may hold a name
+        queries = [f"select * replace (null::varchar as value) from ({query})" for query in queries]
     write_findings(
         connection, catalogue, tables, f"read_{feeds}", " union all ".join(queries) or NO_FINDING
     )

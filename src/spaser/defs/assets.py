@@ -58,7 +58,11 @@ def steps(catalogue: Catalogue, years: Sequence[str]) -> list[Step]:
 
 
 def _is_built(catalogue: Catalogue, card: TableCard) -> bool:
-    """Whether `curate.build` makes the table: curated, facts, and quality tables with SQL."""
+    """Whether a step of its own makes the table: curated, facts, and some tables of quality."""
+    from spaser import hours
+
+    if card.key in hours.BUILDERS:
+        return True
     has_sql = (catalogue.assets / f"{card.key}.sql").is_file()
     return card.key.startswith(("curated/", "facts/")) or (
         card.key.startswith("quality/") and has_sql and card.key not in CONCLUSIONS
@@ -104,9 +108,12 @@ def _table(catalogue: Catalogue, card: TableCard) -> Step:
         check_specs=specs.check_specs(card),
     )
     def table(run: Run) -> Results:
-        from spaser import curate
+        from spaser import curate, hours
 
-        curate.build(run.tables, run.cards, card.key, run.settings)
+        if card.key in hours.BUILDERS:
+            hours.build(run.tables, run.cards, card.key)
+        else:
+            curate.build(run.tables, run.cards, card.key, run.settings)
         yield from _checked(run, [card])
 
     return Step(name, card.title, table)

@@ -31,7 +31,7 @@ def publish_years(run: Run, years: Sequence[int]) -> list[Path]:
                 render(run.tables, run.installation, run.scheme, year, folder, language)
         database = run.database.with_name(f"{BESIDE}{run.database.name}")
         database.parent.mkdir(parents=True, exist_ok=True)
-        write_database(run.tables, database)
+        write_database(run.tables, database, run.cards.restricted)
         folders = [report_folder(run, years, year) for year in years]
         for year, folder in zip(years, folders, strict=True):
             _place(beside / str(year), folder, whole=run.out is None)

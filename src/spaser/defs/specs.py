@@ -52,7 +52,8 @@ def path_of(key: str) -> list[str]:
 def staged_spec(catalogue: Catalogue, card: SourceCard) -> dg.AssetSpec:
     """The asset of a source: its records as received."""
     columns = PROVENANCE | {
-        name: ("VARCHAR", field.label_fr) for name, field in catalogue.fields_of(card.feeds).items()
+        name: ("VARCHAR", field.label_fr)
+        for name, field in catalogue.staged_fields(card.feeds).items()
     }
     columns["other_fields"] = ("VARCHAR", "Champs qu'aucune colonne ne porte, en JSON")
     return _spec(

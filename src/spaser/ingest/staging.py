@@ -411,7 +411,7 @@ def _write(outcome: Outcome, reading: Reading, desk: _Desk) -> int:
 
 def _query(reading: Reading, outcome: Outcome, desk: _Desk) -> str:
     feeds = outcome.card.feeds if outcome.card else "register"
-    return select(reading, _constants(outcome), list(desk.catalogue.fields_of(feeds)))
+    return select(reading, _constants(outcome), list(desk.catalogue.staged_fields(feeds)))
 
 
 def _target(outcome: Outcome, desk: _Desk, block: int = 0) -> Path:

@@ -1,0 +1,26 @@
+"""Builds one table of the hours half from its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spaser.cards import Catalogue
+from spaser.warehouse import Connection, Tables, session
+
+Builder = Callable[[Connection, Tables, Catalogue], int]
+"""Writes a table, its findings and its balances, over the views of what it depends on."""
+
+BUILDERS: dict[str, Builder] = {}
+"""The tables built here, by the key of their card."""
+
+
+def build(tables: Tables, catalogue: Catalogue, card_key: str) -> int:
+    """Build the table of a card; returns its number of rows.
+
+    The tables that the card names in `depends_on` are there as views of the same names; those that
+    were not built are not.
+    """
+    card = catalogue.tables[card_key]
+    with session() as connection:
+        tables.attach(connection, (name for name in card.depends_on if tables.exists(name)))
+        return BUILDERS[card_key](connection, tables, catalogue)
