@@ -19,6 +19,11 @@ SOURCES = {
     "register": "sources/department_register",
     "spend": "sources/spend_ledger",
     "suppliers": "sources/supplier_list",
+    "commitments": "sources/insertion_commitments",
+    "hours": "sources/insertion_log",
+    "participants": "sources/insertion_participants",
+    "invoiced": "sources/insertion_invoiced",
+    "clause_events": "sources/insertion_events",
 }
 
 
@@ -92,8 +97,8 @@ def test_two_templates_are_the_same_bytes(tmp_path):
 
 
 def test_what_cannot_be_written_is_said(tmp_path):
-    with pytest.raises(InputError, match="register, spend, suppliers"):
-        write_template(PROJECT, "hours", tmp_path)
+    with pytest.raises(InputError, match="register, spend, suppliers, commitments"):
+        write_template(PROJECT, "contracts", tmp_path)
     write_template(PROJECT, "spend", tmp_path)
     with pytest.raises(InputError, match="existe déjà"):
         write_template(PROJECT, "spend", tmp_path)

@@ -43,6 +43,8 @@ class Mapping(Model):
         reviewed: whether the department has read it and agrees.
         columns: header → field; null keeps the column aside, in `other_fields`.
         constants: field → text, for the rows that have none.
+        months: of a sheet with a column a month, the field that the cells of those columns fill;
+            every header that is a month and that `columns` does not name is one.
         sheet_field: the field that the name of the sheet fills, for the rows that have none.
         tax_basis: of the column read as `amount`, for the rows that do not say.
         values: field of a code list → text of the register → code; null is not understood.
@@ -53,6 +55,7 @@ class Mapping(Model):
     reviewed: bool = False
     columns: dict[str, str | None]
     constants: dict[str, str] = Field(default_factory=dict)
+    months: str | None = None
     sheet_field: str | None = None
     tax_basis: TaxBasis | None = None
     values: dict[str, dict[str, str | None]] = Field(default_factory=dict)
@@ -171,6 +174,9 @@ def _check_fields(mapping: Mapping, card: SourceCard, cards: Catalogue, where: s
         is_part = place.startswith("columns.") and card.feeds == "register" and holder_part(field)
         if field not in fields and not is_part:
             raise _unknown(where, place, "champ", field, [*fields, *HOLDER_PARTS])
+    hours = [name for name, field in fields.items() if field.kind == "hours"]
+    if mapping.months is not None and (card.feeds != "hours" or mapping.months not in hours):
+        raise _unknown(where, "months", "champ", mapping.months, hours)
 
 
 def _check_values(

@@ -145,7 +145,16 @@ example:
 """
 
 
-TEMPLATES: tuple[Feeds, ...] = ("register", "spend", "suppliers")
+TEMPLATES: tuple[Feeds, ...] = (
+    "register",
+    "spend",
+    "suppliers",
+    "commitments",
+    "hours",
+    "participants",
+    "invoiced",
+    "clause_events",
+)
 """What `spaser new template` writes a workbook for."""
 
 _TEMPLATE_DATE = dt.date(2026, 1, 1)
@@ -165,6 +174,10 @@ _EXAMPLES = {
     "months": "24",
     "boolean": "oui",
     "date": "15/03/2025",
+    "hours": "151,67",
+    "month": "03/2025",
+    "person": "PLIE-00421",
+    "birth_year": "1990",
 }
 _EXAMPLES_BY_FIELD = {
     "contract_id": "2025-017",
@@ -189,6 +202,19 @@ _EXAMPLES_BY_FIELD = {
     "supplier_name": "Atelier d'Exemple",
     "holder_name": "Atelier d'Exemple",
     "list_name": "Liste de la direction des achats",
+    "commitment_id": "ENG-2025-017",
+    "operation": "Entretien des espaces verts",
+    "company_name": "Entreprise d'Exemple",
+    "facilitator": "PLIE d'Exemple",
+    "decided_by": "PLIE d'Exemple",
+    "site": "École d'Exemple",
+    "host_structure": "Association d'Exemple",
+    "order_id": "BC-04",
+    "revision_reason": "Avenant n° 1",
+    "schedule": "30/06/2025 = 200 ; 31/12/2025 = 500",
+    "to_contract_reference": "2025-018",
+    "return_day": "15",
+    "people_count": "2",
 }
 
 

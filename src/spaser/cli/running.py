@@ -162,9 +162,14 @@ def new_indicator(
     )
 
 
+_TEMPLATES = (
+    "register, spend, suppliers, commitments, hours, participants, invoiced, clause_events."
+)
+
+
 @new_app.command("template")
 def new_template(
-    feeds: Annotated[str, typer.Argument(metavar="MODÈLE", help="register, spend, suppliers.")],
+    feeds: Annotated[str, typer.Argument(metavar="MODÈLE", help=_TEMPLATES)],
     out: Annotated[
         Path, typer.Option("--out", metavar="CLASSEUR", help="Où écrire. / Where to write.")
     ] = Path(),

@@ -15,6 +15,7 @@ from spaser.curate import (
     entries,
     findings_of,
     forms,
+    insertion,
     matching,
     publications,
     records,
@@ -55,6 +56,8 @@ def build(tables: Tables, catalogue: Catalogue, card_key: str, settings: Setting
             rows = builder(connection, tables, catalogue, settings)
         elif card_key in (*forms.READ, *forms.DERIVED):
             rows = forms.build(connection, tables, catalogue, card_key, settings.spellings)
+        elif card_key in insertion.READ:
+            rows = insertion.build(connection, tables, catalogue, card_key, settings.spellings)
         else:
             rows = tables.write(connection, card.table, catalogue.sql(card_key))
         findings_of.write(connection, tables, catalogue, card)

@@ -22,6 +22,9 @@ VERDICTS = "indicators/verdicts"
 CONCLUSIONS = ("indicators/duty", "quality/audits", "quality/proposals", "quality/actions")
 """What is concluded from results and verdicts: the duty, the audits, and what to do next."""
 
+SUPPRESSION = ("indicators/figures", "quality/suppression")
+"""Figures about people: what may be printed, and why the rest may not."""
+
 BY_YEAR = ("indicators.results", "indicators.evidence", "indicators.verdicts", "indicators.duty")
 
 
@@ -43,12 +46,13 @@ def steps(catalogue: Catalogue, years: Sequence[str]) -> list[Step]:
         card
         for card in tables.values()
         if card.key.startswith("quality/")
-        and card.key not in (INPUTS, *CONCLUSIONS)
+        and card.key not in (INPUTS, *CONCLUSIONS, *SUPPRESSION)
         and card not in built
     ]
     return [
         _staging(catalogue, tables.get(INPUTS)),
         *(_table(catalogue, card) for card in built),
+        _suppression(catalogue, tables),
         *([_books(catalogue, books, built)] if books else []),
         _indicators(catalogue, tables, partitions),
         _verdicts(catalogue, tables, partitions),
@@ -119,9 +123,28 @@ def _table(catalogue: Catalogue, card: TableCard) -> Step:
     return Step(name, card.title, table)
 
 
+def _suppression(catalogue: Catalogue, tables: dict[str, TableCard]) -> Step:
+    """Statistical secrecy: the only door through which figures about people come out."""
+    cards = [tables[key] for key in SUPPRESSION]
+
+    @dg.multi_asset(
+        name="suppression",
+        specs=[specs.table_spec(catalogue, card, card.depends_on) for card in cards],
+        check_specs=_all_checks(cards),
+    )
+    def suppression(run: Run) -> Results:
+        from spaser import privacy
+
+        privacy.build(run.tables, run.cards)
+        yield from _checked(run, cards)
+
+    title = Text(fr="Secret statistique", en="Statistical secrecy")
+    return Step("suppression", title, suppression)
+
+
 def _books(catalogue: Catalogue, cards: Sequence[TableCard], built: Sequence[TableCard]) -> Step:
     """Findings, balances and the like: every step wrote its part, here they are checked."""
-    deps = [card.key for card in built]
+    deps = [*(card.key for card in built), *SUPPRESSION]
 
     @dg.multi_asset(
         name="quality",
@@ -148,7 +171,7 @@ def _indicators(
         for axis in specs.AXES
         if any(card.axis == axis for card in cards)
     }
-    facts = sorted({name for card in cards for name in card.fact_tables})
+    facts = [*sorted({name for card in cards for name in card.fact_tables}), SUPPRESSION[0]]
     with _beta():
         decorate = dg.multi_asset(
             name="indicators",

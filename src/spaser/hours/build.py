@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spaser.cards import Catalogue
+from spaser.hours import figures, follow_up, followed, operations, worked
 from spaser.warehouse import Connection, Tables, session
 
 Builder = Callable[[Connection, Tables, Catalogue], int]
 """Writes a table, its findings and its balances, over the views of what it depends on."""
 
-BUILDERS: dict[str, Builder] = {}
+BUILDERS: dict[str, Builder] = {
+    "curated/returns": followed.build_returns,
+    "curated/operations": operations.build_operations,
+    "facts/operations": operations.build_operation_years,
+    "quality/follow_up": follow_up.build_follow_up,
+    "curated/hours": worked.build_hours,
+    "curated/people": worked.build_people,
+    "facts/people_figures": figures.build_people_figures,
+}
 """The tables built here, by the key of their card."""
 
 

@@ -88,7 +88,8 @@ def classify_sql(month_limit: Decimal) -> str:
       `hours_pending`, `hours_quarantined`, DECIMAL(18,2), whose sum is `hours_declared`; all are
       null where the hours are unknown.
 
-    `month_limit`: the hours of a person in a month above which all of that month is set apart.
+    The rows are in no order. `month_limit`: the hours of a person in a month above which all of
+    that month is set apart.
     """
     return f"""
 with stated as (
@@ -182,7 +183,6 @@ select * exclude (kind_of_hours, reasons),
     {_bucket("outcome = 'pending'", "declared_hours")} as hours_pending,
     {_bucket("outcome = 'quarantined'", "declared_hours")} as hours_quarantined
 from ended
-order by line_id
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spaser.cards import Catalogue, SourceCard
@@ -20,7 +20,11 @@ Paths = Mapping[str, str | tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Reading:
-    """How one file is read: the `from` clause, and the SQL of what every staged row has."""
+    """How one file is read: the `from` clause, and the SQL of what every staged row has.
+
+    `rest`: the columns of a table that no field reads, name → SQL of the cell; those of them that
+    the card does not name either are `unknown`.
+    """
 
     relation: str
     position: str
@@ -29,6 +33,7 @@ class Reading:
     fields: Mapping[str, str]
     other: str
     unknown: tuple[str, ...] = ()
+    rest: Mapping[str, str] = field(default_factory=dict)
 
 
 def select(reading: Reading, constants: Mapping[str, str], names: Sequence[str]) -> str:
@@ -173,8 +178,8 @@ def _strings(values: Sequence[str]) -> str:
 
 def table_fields(
     card: SourceCard, columns: Mapping[str, str]
-) -> tuple[dict[str, str], str, tuple[str, ...]]:
-    """Fields, rest and unknown columns of a table.
+) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Fields (name → SQL), columns that no field reads (the same), and unknown ones of a table.
 
     Args:
         card: the source.
@@ -209,7 +214,7 @@ def table_fields(
     rest = {name: sql for name, sql in columns.items() if sql not in used}
     known = {folded(name) for name in (*card.ignored, *mapped_names(card))}
     unknown = tuple(name for name in rest if folded(name) not in known)
-    return fields, _table_rest(rest), unknown
+    return fields, rest, unknown
 
 
 def _group_cells(
@@ -220,7 +225,7 @@ def _group_cells(
     return {key: _first(values) for key, values in found.items() if values}
 
 
-def _table_rest(cells: Mapping[str, str]) -> str:
+def table_rest(cells: Mapping[str, str]) -> str:
     """An object of the filled cells that no field reads."""
     if not cells:
         return "null::varchar"

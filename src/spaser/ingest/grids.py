@@ -9,7 +9,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -57,6 +57,7 @@ class Grid:
 
     Attributes:
         sheet: its name, None for a CSV.
+        place: its 1-based place among the sheets of the workbook, None for a CSV.
         rows: cells as text, every row of the same width: numbers without exponent or trailing
             `.0`, dates ISO, booleans `true`/`false`, blanks None.
         first_row: 1-based row of `rows[0]` in the sheet (in a CSV: the row's number).
@@ -75,6 +76,7 @@ class Grid:
     hidden_columns: frozenset[int] = frozenset()
     hidden: bool = False
     merged: tuple[tuple[int, int, int, int], ...] = ()
+    place: int | None = None
 
     def pointer(self, row: int, column: int | None = None) -> str:
         """Where a row or a cell is, for a finding: `2024!12`, `2024!F12`, `L12` in a CSV."""
@@ -164,7 +166,9 @@ def _read_sheet(
         return [], [Finding("sheet_skipped", value=sheet.name)]
     rows = _texts(book.get_sheet_by_index(place))
     is_hidden = sheet.visible is not SheetVisibleEnum.Visible
-    grids = list(_islands(sheet.name, rows, survey, is_hidden))
+    grids = [
+        replace(grid, place=place + 1) for grid in _islands(sheet.name, rows, survey, is_hidden)
+    ]
     return grids, _sheet_findings(grids or [Grid(sheet.name, [])], survey)
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
 
 from spaser.cards import Catalogue, SourceCard
 from spaser.findings import Finding
-from spaser.ingest.expressions import Reading, table_fields
+from spaser.ingest.expressions import Reading, table_fields, table_rest
 from spaser.ingest.mapping import Guess, Proposal, Proposer, ValueGuess, tax_of, unit_of
+from spaser.ingest.months import HOURS, MONTH, month_columns, unfolded
+from spaser.ingest.people import is_about_people, numbered_sheet
 from spaser.ingest.recognise import recognise
 from spaser.ingest.sheets import SheetTable
 from spaser.mappings import HOLDER_PARTS, Mapping, TaxBasis, holder_part, slug, spellings_of
@@ -59,7 +62,8 @@ class Plan:
     """How one table is read.
 
     `columns` gives the field of each header; `mapping` is null where a proposal or a card that
-    knows the names is followed, `known` is that card.
+    knows the names is followed, `known` is that card. `months`: the field that the cells of the
+    columns of months fill.
     """
 
     table: SheetTable
@@ -70,7 +74,20 @@ class Plan:
     mapping: Mapping | None = None
     proposal: Proposal | None = None
     tax_basis: TaxBasis | None = None
+    months: str | None = None
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_about_people(self) -> bool:
+        """Whether no cell nor header of the table may be repeated."""
+        return is_about_people(self.card)
+
+    @property
+    def sheet(self) -> str | None:
+        """How the table's sheet is called in pointers."""
+        if self.is_about_people:
+            return numbered_sheet(self.table.place)
+        return self.table.sheet
 
     @property
     def is_reviewed(self) -> bool:
@@ -164,10 +181,12 @@ def _by_mapping(plan: Plan, proposer: Proposer) -> Plan:
     if mapping is None or proposal is None:
         return plan
     said = {plain(name): target for name, target in mapping.columns.items()}
+    plan.months = mapping.months
     guesses = {guess.header: guess for guess in proposal.columns}
     for letter, name in zip(plan.table.letters, plan.table.names, strict=True):
         plan.columns[name] = said.get(plain(name))
-        if plain(name) not in said and _is_filled(plan.table, name):
+        is_new = plain(name) not in said and not plan.is_about_people
+        if is_new and _is_filled(plan.table, name):
             near = guesses[name].field if proposal.card is plan.card else None
             plan.findings.append(_new_column(plan, letter, name, near))
     plan.constants = dict(mapping.constants)
@@ -175,6 +194,8 @@ def _by_mapping(plan: Plan, proposer: Proposer) -> Plan:
     if mapping.sheet_field and plan.table.sheet:
         plan.constants[mapping.sheet_field] = plan.table.sheet
     _keep_one_column_a_field(plan, proposer.catalogue)
+    if plan.is_about_people:
+        return plan
     as_read = replace(
         proposal,
         card=plan.card,
@@ -200,6 +221,9 @@ def _by_proposal(plan: Plan) -> Plan:
         return plan
     plan.columns = {guess.header: guess.field for guess in proposal.columns}
     plan.tax_basis = proposal.tax_basis
+    plan.months = proposal.months
+    if plan.is_about_people:
+        return plan
     for guess in proposal.columns:
         if guess.field is None and not guess.is_ignored and _is_filled(plan.table, guess.header):
             count, example = _content(plan.table, guess.header)
@@ -250,7 +274,9 @@ def _complete(plan: Plan, catalogue: Catalogue, buyer: str | None) -> Plan:
 def _keep_one_column_a_field(plan: Plan, catalogue: Catalogue) -> None:
     """A field has one column, except lists: a second one is kept aside, and it is said."""
     fields = catalogue.fields_of(plan.card.feeds)
-    first: dict[str, str] = {}
+    letters = dict(zip(plan.table.names, plan.table.letters, strict=True))
+    by_month = ("month", plan.months) if plan.months and _months(plan) else ()
+    first = {target: "months" for target in by_month if target}
     for letter, name in zip(plan.table.letters, plan.table.names, strict=True):
         target = plan.columns[name]
         if target is None or (target in fields and fields[target].kind == "codes"):
@@ -262,8 +288,10 @@ def _keep_one_column_a_field(plan: Plan, catalogue: Catalogue) -> None:
                     "mapping_two_columns",
                     source_pointer=_cell(plan.table, letter),
                     field=target,
-                    value=name,
-                    detail=first[target],
+                    value=letter if plan.is_about_people else name,
+                    detail=letters.get(first[target], "months")
+                    if plan.is_about_people
+                    else first[target],
                 )
             )
         first.setdefault(target, name)
@@ -272,13 +300,44 @@ def _keep_one_column_a_field(plan: Plan, catalogue: Catalogue) -> None:
 def _name_sheets(plans: Sequence[Plan]) -> None:
     """Give each finding the sheet its table is in, where it has no cell."""
     for plan in plans:
-        if plan.table.sheet:
+        if plan.sheet:
             plan.findings[:] = [
-                finding
-                if finding.source_pointer
-                else replace(finding, source_pointer=plan.table.sheet)
+                finding if finding.source_pointer else replace(finding, source_pointer=plan.sheet)
                 for finding in plan.findings
             ]
+
+
+def _months(plan: Plan) -> dict[str, date]:
+    """The columns of months of a table, where its cells are lines."""
+    if plan.months is None:
+        return {}
+    named = {name for name, target in plan.columns.items() if target}
+    return month_columns(plan.table.names, named)
+
+
+def unfold(plan: Plan) -> Plan:
+    """The plan with one record per cell of a column of months; itself where there is none."""
+    monthly = _months(plan)
+    if plan.months is None or not monthly:
+        return plan
+    others = {name: target for name, target in plan.columns.items() if name not in monthly}
+    columns = {**others, MONTH: "month", HOURS: plan.months}
+    return replace(plan, table=unfolded(plan.table, monthly), columns=columns)
+
+
+def unread(plan: Plan) -> list[tuple[str, str, int]]:
+    """Columns of a mapped table that fill no field and that nobody put aside, where not empty.
+
+    Gives (header, letter, filled cells), in the order of the table.
+    """
+    named = {plain(name) for name in plan.mapping.columns} if plan.mapping else set()
+    monthly = _months(plan)
+    return [
+        (name, letter, count)
+        for letter, name in zip(plan.table.letters, plan.table.names, strict=True)
+        if plan.columns.get(name) is None and name not in monthly and plain(name) not in named
+        if (count := _content(plan.table, name)[0])
+    ]
 
 
 # --- what is said -------------------------------------------------------------------------------
@@ -301,15 +360,15 @@ def _missing_columns(plans: Sequence[Plan]) -> list[Finding]:
     found: list[Finding] = []
     mappings = {plan.mapping.name: plan.mapping for plan in plans if plan.mapping}
     for mapping in mappings.values():
-        served = [plan.table for plan in plans if plan.mapping is mapping]
-        present = {plain(name): name for table in served for name in table.names}
+        served = [plan for plan in plans if plan.mapping is mapping]
+        present = {plain(name): name for plan in served for name in plan.table.names}
         named = {plain(name) for name in mapping.columns}
         free = [name for key, name in present.items() if key not in named]
         for header in mapping.read_columns():
             if plain(header) in present:
                 continue
             near = difflib.get_close_matches(header, free, n=1, cutoff=0.5)
-            sheets = ", ".join(table.sheet for table in served if table.sheet)
+            sheets = ", ".join(plan.sheet for plan in served if plan.sheet)
             found.append(
                 Finding(
                     "mapping_missing_column",
@@ -412,13 +471,23 @@ def rows_of(plan: Plan, start: int) -> pa.Table:
     """The rows of a table: `position` from `start` on, `pointer`, and a column `c<n>` a header."""
     table = plan.table
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.names)
-    prefix = f"{table.sheet}!" if table.sheet is not None else "L"
     data = {
         "position": pa.array(range(start, start + len(table.rows)), pa.int64()),
-        "pointer": pa.array([f"{prefix}{number}" for number in table.row_numbers], pa.string()),
+        "pointer": pa.array(list(_pointers(plan)), pa.string()),
     }
     data |= {f"c{place}": pa.array(list(cells), pa.string()) for place, cells in enumerate(columns)}
     return pa.table(data)
+
+
+def _pointers(plan: Plan) -> Iterator[str]:
+    """The row of each record, or its cell: `2024!12`, `2024!F12`; in a CSV `L12`, `L12 (F)`."""
+    table = plan.table
+    cells = table.cells or [""] * len(table.rows)
+    for number, letter in zip(table.row_numbers, cells, strict=True):
+        if plan.sheet is not None:
+            yield f"{plan.sheet}!{letter}{number}"
+        else:
+            yield f"L{number} ({letter})" if letter else f"L{number}"
 
 
 def reading_of(plan: Plan, catalogue: Catalogue) -> Reading:
@@ -426,13 +495,20 @@ def reading_of(plan: Plan, catalogue: Catalogue) -> Reading:
     cells = {name: f"c{place}" for place, name in enumerate(plan.table.names)}
     if plan.known:
         fields, rest, unknown = table_fields(plan.card, cells)
-        return Reading(RELATION, "position", "pointer", "'contract'", fields, rest, unknown)
+        return _reading(fields, rest, unknown)
     kinds = {name: known.kind for name, known in catalogue.fields_of(plan.card.feeds).items()}
     columns, by_field = _cells_by_field(plan, cells, kinds)
     fields, rest, _ = table_fields(_as_card(plan.card, by_field, set(kinds)), columns)
     for name, text in sorted(plan.constants.items()):
         fields[name] = _or_constant(fields.get(name), text)
-    return Reading(RELATION, "position", "pointer", "'contract'", fields, rest)
+    return _reading(fields, rest)
+
+
+def _reading(
+    fields: Dict[str, str], rest: Dict[str, str], unknown: tuple[str, ...] = ()
+) -> Reading:
+    other = table_rest(rest)
+    return Reading(RELATION, "position", "pointer", "'contract'", fields, other, unknown, rest)
 
 
 def _cells_by_field(
@@ -498,21 +574,40 @@ def mapped_columns(plan: Plan) -> list[MappedColumn]:
     if plan.known or plan.proposal is None:
         return []
     named = {plain(name) for name in plan.mapping.columns} if plan.mapping else set()
-    return [
-        _mapped_column(plan, guess, plain(guess.header) in named) for guess in plan.proposal.columns
+    monthly = _months(plan)
+    columns = [
+        _mapped_column(plan, guess, plain(guess.header) in named)
+        for guess in plan.proposal.columns
+        if guess.header not in monthly
     ]
+    columns += [
+        MappedColumn(
+            plan.sheet,
+            guess.letter,
+            guess.header,
+            "month",
+            Decimal("1.000"),
+            plan.is_reviewed,
+            "" if plan.is_about_people else guess.shown,
+        )
+        for guess in plan.proposal.columns
+        if guess.header in monthly
+    ]
+    return columns
 
 
 def _mapped_column(plan: Plan, guess: Guess, is_named: bool) -> MappedColumn:
     is_agreed = plan.is_reviewed and is_named
+    target = plan.columns[guess.header]
+    is_hidden = plan.is_about_people and target is None and not is_named
     return MappedColumn(
-        plan.table.sheet,
+        plan.sheet,
         guess.letter,
-        guess.header,
-        plan.columns[guess.header],
+        f"colonne {guess.letter}" if is_hidden else guess.header,
+        target,
         Decimal("1.000") if is_agreed else guess.confidence,
         is_agreed,
-        guess.shown,
+        "" if plan.is_about_people else guess.shown,
     )
 
 

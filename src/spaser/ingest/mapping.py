@@ -18,7 +18,9 @@ from rapidfuzz import fuzz
 
 from spaser.cards import Catalogue, Feeds, RegisterField, SourceCard
 from spaser.ingest.recognise import folded, mapped_names
+from spaser.ingest.sheet_xml import column_letters
 from spaser.ingest.sheets import SheetTable
+from spaser.ingest.wide import month_of, months_in_a_row
 from spaser.mappings import (
     HOLDER_PARTS,
     TaxBasis,
@@ -59,6 +61,12 @@ SAMPLES = 200
 MAX_TEXTS = 60
 """Texts of one code list that a mapping lists; a column of more is no code list."""
 
+SEVERAL = 2
+"""From so many headers that are months on, a sheet has a column a month."""
+
+MONTHS_FIELD = "declared_hours"
+"""What the cells of columns of months are, until a mapping says otherwise."""
+
 DECP_NAMES = 5
 """A header with that many names of the DECP formats speaks their language."""
 
@@ -67,10 +75,32 @@ ENOUGH: dict[Feeds, tuple[tuple[str, ...], ...]] = {
     "spend": (("supplier_id", "supplier_siren", "supplier_name"), ("amount", "amount_with_tax")),
     "suppliers": (("siret", "siren"), ("supplier_kind", "name", "valid_from")),
     "establishments": (("siret",), ("establishment_state", "name", "opened_date")),
+    "hours": (
+        ("contract_reference", "operation"),
+        ("month",),
+        ("declared_hours", "validated_hours"),
+    ),
+    "participants": (("person_id",), ("eligible_from", "criteria")),
+    "commitments": (
+        ("contract_reference",),
+        ("committed_hours", "insertion_rate", "tranche_amount", "people_count"),
+        ("commitment_mode", "valid_from", "start_date", "schedule", "return_frequency"),
+    ),
+    "invoiced": (("contract_reference",), ("invoiced_date",), ("amount", "amount_to_date")),
+    "clause_events": (("contract_reference",), ("event",), ("event_date",)),
 }
 """One field of each group makes a table of a kind; with less it could be anything."""
 
-LEAST: dict[Feeds, float] = {"spend": 0.2, "suppliers": 0.3, "establishments": 0.3}
+LEAST: dict[Feeds, float] = {
+    "spend": 0.2,
+    "suppliers": 0.3,
+    "establishments": 0.3,
+    "hours": 0.3,
+    "participants": 0.3,
+    "commitments": 0.4,
+    "invoiced": 0.6,
+    "clause_events": 0.5,
+}
 """And this share of its columns: a SIRET and a name alone are in tables of every sort."""
 
 
@@ -333,7 +363,10 @@ def _is_tick(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Guess:
-    """What one column is held for; `field` is null where it is not understood."""
+    """What one column is held for; `field` is null where it is not understood.
+
+    `is_month`: its header is a month, and each of its cells a line.
+    """
 
     letter: str
     header: str
@@ -342,6 +375,7 @@ class Guess:
     samples: tuple[str, ...] = ()
     known_as: str | None = None
     is_ignored: bool = False
+    is_month: bool = False
 
     @property
     def shown(self) -> str:
@@ -362,17 +396,22 @@ class ValueGuess:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a table is held for: its source and its columns, in their order."""
+    """What a table is held for: its source and its columns, in their order.
+
+    `months`: the field that the cells of the columns of months fill.
+    """
 
     card: SourceCard
     columns: tuple[Guess, ...]
     tax_basis: TaxBasis | None = None
     values: tuple[ValueGuess, ...] = field(default=())
+    months: str | None = None
 
     @property
     def fields(self) -> set[str]:
         """The fields that some column fills."""
-        return {guess.field for guess in self.columns if guess.field}
+        known = {guess.field for guess in self.columns if guess.field}
+        return known | {"month", self.months} if self.months else known
 
     @property
     def is_enough(self) -> bool:
@@ -380,14 +419,15 @@ class Proposal:
         known = self.fields
         groups = ENOUGH[self.card.feeds]
         columns = sum(not guess.is_ignored for guess in self.columns)
-        understood = sum(guess.field is not None for guess in self.columns)
+        understood = sum(guess.field is not None or guess.is_month for guess in self.columns)
         is_most = understood >= LEAST.get(self.card.feeds, 0.0) * columns
         return is_most and all(known & set(group) for group in groups)
 
     @property
     def total(self) -> Decimal:
         """How much of the table is understood: the sum of the confidences."""
-        return sum((guess.confidence for guess in self.columns if guess.field), Decimal(0))
+        understood = (guess for guess in self.columns if guess.field or guess.is_month)
+        return sum((guess.confidence for guess in understood), Decimal(0))
 
 
 class Proposer:
@@ -417,12 +457,51 @@ class Proposer:
             folded(name) for card in self.catalogue.sources.values() for name in mapped_names(card)
         )
 
+    def ignores(self, card: SourceCard, header: str) -> bool:
+        """Whether a mapped card names a header as one that it never reads."""
+        known = (vocabulary for vocabulary in self.vocabularies if vocabulary.card.key == card.key)
+        return any(vocabulary.ignores(header) for vocabulary in known)
+
+    @cached_property
+    def _known_words(self) -> frozenset[str]:
+        headers = {
+            *(
+                header
+                for card in self.catalogue.sources.values()
+                for known in card.headers.values()
+                for header in known
+            ),
+            *(header for card in self.catalogue.sources.values() for header in card.ignored),
+            *(name for card in self.catalogue.sources.values() for name in mapped_names(card)),
+        }
+        return frozenset(token for header in headers for token in words(header).tokens)
+
+    def is_plain(self, header: str) -> bool:
+        """Whether a header is made of words of the trade alone, and so names nobody."""
+        said = words(header).tokens
+        return bool(said) and all(token in self._known_words for token in said)
+
+    def shown(self, table: SheetTable) -> str:
+        """The headers of a table of no known kind: what may be a person's name by its letter."""
+        pairs = zip(table.names, table.letters, strict=True)
+        shown = [name if self.is_plain(name) else f"colonne {letter}" for name, letter in pairs]
+        return ", ".join(shown)[:1000] or "—"
+
+    def shown_names(self, names: Sequence[str]) -> str:
+        """The columns of a file of no known form: what may be a person's name by its letter."""
+        shown = [
+            name if self.is_plain(name) else f"colonne {column_letters(place)}"
+            for place, name in enumerate(names, start=1)
+        ]
+        return ", ".join(shown)[:1000] or "—"
+
     def score(self, names: Sequence[str]) -> float:
         """How much a row of names looks like the header of a known source, 0–1."""
         filled = [name for name in names if name and name.strip()]
         if not filled:
             return 0.0
-        return sum(map(self._known, filled)) / max(len(filled), 3)
+        known = sum(map(self._known, filled)) + months_in_a_row(filled)
+        return min(1.0, known / max(len(filled), 3))
 
     def _known(self, name: str) -> float:
         if len(name) > 80:
@@ -485,7 +564,7 @@ class Proposer:
             )
             for place, header in enumerate(table.names)
         )
-        return self._with_tax(Proposal(vocabulary.card, columns), table)
+        return _with_months(self._with_tax(Proposal(vocabulary.card, columns), table))
 
     def _confidence(
         self, candidate: Candidate, fields: dict[str, RegisterField], samples: Sequence[str]
@@ -559,6 +638,23 @@ class Proposer:
                     _value_guess(guess.field, text, codes, counts[text]) for text in sorted(unknown)
                 ]
         return tuple(found)
+
+
+def _with_months(proposal: Proposal) -> Proposal:
+    """A sheet of hours with several months among its headers has a line in each of their cells."""
+    if proposal.card.feeds != "hours":
+        return proposal
+    months = [guess.header for guess in proposal.columns if month_of(guess.header)]
+    if len(months) < SEVERAL:
+        return proposal
+    given = {"month", MONTHS_FIELD}
+    columns = tuple(
+        replace(guess, field=None, confidence=Decimal("1.000"), is_month=True)
+        if guess.header in months
+        else (replace(guess, field=None) if guess.field in given else guess)
+        for guess in proposal.columns
+    )
+    return replace(proposal, columns=columns, months=MONTHS_FIELD)
 
 
 def _lists(catalogue: Catalogue, card: SourceCard) -> list[str]:

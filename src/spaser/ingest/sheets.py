@@ -16,6 +16,7 @@ from itertools import islice, pairwise
 from spaser.findings import Finding
 from spaser.ingest.grids import Cells, Grid
 from spaser.ingest.sheet_xml import column_letters
+from spaser.ingest.wide import month_of, months_in_a_row
 
 Score = Callable[[Sequence[str]], float]
 
@@ -70,6 +71,8 @@ class SheetTable:
         rows: the records; each has as many cells as `names`.
         findings: one for each filled row that is no record, and for what the header has of odd.
         set_aside: how many filled rows are no record; blank rows are not counted.
+        place: the sheet's 1-based place in the workbook, None for a CSV.
+        cells: the column's letter of each record, where a record is a cell and not a row.
     """
 
     sheet: str | None
@@ -79,6 +82,8 @@ class SheetTable:
     rows: list[tuple[str | None, ...]]
     findings: list[Finding] = field(default_factory=list)
     set_aside: int = 0
+    place: int | None = None
+    cells: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def _no_table(grid: Grid) -> SheetTable:
     finding = Finding(
         "sheet_not_table", source_pointer=place, value=shown[:200], detail=str(len(filled))
     )
-    return SheetTable(grid.sheet, (), (), [], [], [finding], len(filled))
+    return SheetTable(grid.sheet, (), (), [], [], [finding], len(filled), grid.place)
 
 
 def _texts(row: Iterable[str | None]) -> list[str]:
@@ -177,8 +182,14 @@ def _header_at(grid: Grid, place: int, score: Score) -> _Header | None:
 
 def _may_be_header(row: Cells, line: int) -> bool:
     texts = _texts(row)
-    labels = sum(map(_is_label, texts))
+    labels = max(sum(map(_is_label, texts)), _labels_and_months(texts))
     return len(texts) >= (2 if line == 1 else 1) and labels >= 0.7 * len(texts)
+
+
+def _labels_and_months(texts: Sequence[str]) -> int:
+    """Labels, and months written in figures (`03/2025`) that follow one another."""
+    others = [text for text in texts if month_of(text) is None]
+    return sum(map(_is_label, others)) + months_in_a_row(texts)
 
 
 def _points(grid: Grid, header: _Header, score: Score) -> float | None:
@@ -358,7 +369,8 @@ def _table(grid: Grid, header: _Header, start: int, stop: int) -> SheetTable:
             set_aside.append(Finding(rule, source_pointer=grid.pointer(number), value=text))
     letters = tuple(column_letters(grid.first_column + column) for column in columns)
     found = [*findings, *odd, *set_aside]
-    return SheetTable(grid.sheet, names, letters, numbers, records, found, len(set_aside))
+    aside = len(set_aside)
+    return SheetTable(grid.sheet, names, letters, numbers, records, found, aside, grid.place)
 
 
 def _columns(header: _Header, body: Sequence[Cells]) -> list[int]:

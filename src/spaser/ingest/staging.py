@@ -11,13 +11,14 @@ import re
 import shutil
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Dict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from spaser.cards import Catalogue, SourceCard
+from spaser.cards import PEOPLE_FEEDS, Catalogue, SourceCard
 from spaser.errors import InputError
 from spaser.findings import Balance, Finding, findings_table, write_balances, write_findings
 from spaser.ingest.containers import Opened, fingerprint, open_container
@@ -33,22 +34,37 @@ from spaser.ingest.mapped import (
     plans_of,
     reading_of,
     rows_of,
+    unfold,
+    unread,
 )
 from spaser.ingest.mapping import Proposer
+from spaser.ingest.people import (
+    Seen,
+    Shield,
+    is_about_people,
+    person_fields,
+    removed_cells,
+    settled_lines,
+    unnamed,
+    unread_columns,
+    without_settled,
+)
 from spaser.ingest.recognise import first_of, mapped_names, recognise
 from spaser.ingest.records import SCHEMA, Records, json_records
+from spaser.ingest.sheet_xml import column_letters
 from spaser.ingest.sheets import SheetTable, find_tables
 from spaser.ingest.tabular import (
     blank_rows,
     csv_reading,
     csv_source,
+    distinct,
     parquet_names,
     parquet_reading,
     rejected_rows,
     shifts,
 )
 from spaser.ingest.xml import xml_records
-from spaser.mappings import Mapping
+from spaser.mappings import Mapping, spellings_of
 from spaser.warehouse import Connection, EngineError, Tables, literal, session, swap_folder
 
 STEP = "ingest"
@@ -85,7 +101,7 @@ class InputFile:
 
 @dataclass
 class Outcome:
-    """What became of one file."""
+    """What became of one file; `people`: sources of persons it feeds, and what was met there."""
 
     file: InputFile
     sha256: str
@@ -94,6 +110,7 @@ class Outcome:
     rejected: int = 0
     findings: list[Finding] = field(default_factory=list)
     columns: list[MappedColumn] = field(default_factory=list)
+    people: dict[str, Seen] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -110,6 +127,7 @@ class _Desk:
     built: Tables
     work: Path
     proposer: Proposer
+    shield: Shield
     mappings: tuple[Mapping, ...] = ()
     buyer: str | None = None
 
@@ -128,6 +146,9 @@ def stage(
 ) -> None:
     """Read every file into `staged.<source>`, and say what was found.
 
+    Of files about persons (`PEOPLE_FEEDS`) only pseudonyms and age bands are kept: see
+    `spaser.ingest.people`; the key is made on first use, outside `base`.
+
     A table whose names no card knows (any workbook, a CSV of the department's own) is read through
     one of `mappings`, else as `spaser map` would propose, with a warning. `buyer` is the SIRET of
     the rows of such a table that give none.
@@ -137,13 +158,16 @@ def stage(
             large JSON (`<number>-<stem>`, `<number>-<stem>_00001`…); columns
             `source_file`, `file_sha256`, `source`, `source_pointer`, `position`, `record_kind`,
             the fields of `<feeds>_fields.csv` as text exactly as received, `other_fields`.
-            `source_pointer` is `/…` in JSON and XML, `L12` in a CSV, `<sheet>!12` in a workbook.
+            `source_pointer` is `/…` in JSON and XML, `L12` in a CSV, `<sheet>!12` in a workbook
+            (`feuille 3!12` where lines are about persons); of a cell of a column of months,
+            `L12 (F)` and `feuille 3!F12`.
         `quality.inputs`: one row per file.
         `quality.mappings`: one row per column of a table read through a mapping or a proposal.
         `quality.findings` and `quality.balances`: the part `ingest`.
 
     Raises:
-        InputError: a file is damaged, or none is a known register; the tables stay as they were.
+        InputError: a file is damaged, none is a known register, or the key of pseudonyms cannot be
+            used; the tables stay as they were.
     """
     tables.root.mkdir(parents=True, exist_ok=True)
     work = tables.root / ".ingest"
@@ -153,8 +177,13 @@ def stage(
         with session(MEMORY_LIMIT) as connection:
             built = Tables(work / "tables")
             proposer = Proposer(catalogue)
-            desk = _Desk(connection, catalogue, built, work, proposer, tuple(mappings), buyer)
+            shield = Shield(connection, catalogue, base, spellings_of(mappings, catalogue))
+            desk = _Desk(
+                connection, catalogue, built, work, proposer, shield, tuple(mappings), buyer
+            )
             outcomes = _stage_all(_named(files, base), desk)
+            for outcome in outcomes:
+                outcome.findings += _settle(outcome, tables, desk)
             _refuse_nothing_recognised(outcomes, catalogue)
             swap_folder(work / "tables" / "staged", tables.root / "staged")
             _write_quality(connection, tables, catalogue, outcomes)
@@ -283,15 +312,72 @@ def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> O
     try:
         outcome.kept = _write(outcome, reading, desk)
     except EngineError as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, is_told=not is_about_people(card)) from None
     rejected = rejected_rows(desk.connection, rejects)
     gaps = [row for row, _ in rejected] + blank_rows(opened.path, dialect)
     if gaps:
         _shift_rows(outcome, gaps, desk)
     outcome.rejected = len(rejected)
     outcome.findings += [finding for _, finding in rejected]
-    outcome.findings += _unknown_columns(reading, _part(outcome, desk), desk)
+    outcome.findings += _unread_of(outcome, reading, distinct(dialect.names), desk)
+    return _unnamed(outcome, {}, desk)
+
+
+def _unread_of(
+    outcome: Outcome, reading: Reading, names: Sequence[str], desk: _Desk
+) -> list[Finding]:
+    """The columns of a file of a known form that its card does not read."""
+    if outcome.card is None or not is_about_people(outcome.card):
+        return _unknown_columns(reading, _part(outcome, desk), desk)
+    letters = {name: column_letters(place) for place, name in enumerate(names, start=1)}
+    return _unread_about_people(outcome.card, reading, letters, None, desk)
+
+
+def _unread_about_people(
+    card: SourceCard, reading: Reading, letters: Dict[str, str], sheet: str | None, desk: _Desk
+) -> list[Finding]:
+    counts = ", ".join(f"count(nullif(trim({cell}), ''))" for cell in reading.rest.values())
+    if not counts:
+        return []
+    [row] = desk.connection.execute(f"select {counts} from {reading.relation}").fetchall()
+    filled = [(letters[name], int(count)) for name, count in zip(reading.rest, row, strict=True)]
+    personal = [letters[name] for name in reading.rest if desk.proposer.ignores(card, name)]
+    return unread_columns(filled, personal, sheet)
+
+
+def _unnamed(outcome: Outcome, sheets: Dict[str, int], desk: _Desk) -> Outcome:
+    """Of a file about persons, findings that repeat no cell; then what was removed of it."""
+    if not outcome.people:
+        return outcome
+    fields = {name for feeds in PEOPLE_FEEDS for name in desk.catalogue.fields_of(feeds)}
+    outcome.findings[:] = [unnamed(finding, sheets, fields) for finding in outcome.findings]
+    refusals = Seen()
+    for source, seen in sorted(outcome.people.items()):
+        refusals.add(seen)
+        card = desk.catalogue.sources[f"sources/{source}"]
+        part = _part(replace(outcome, card=card), desk)
+        outcome.findings += removed_cells(
+            desk.connection, part, desk.catalogue, card.feeds, seen.changed
+        )
+    outcome.findings += refusals.findings()
     return outcome
+
+
+def _settle(outcome: Outcome, tables: Tables, desk: _Desk) -> list[Finding]:
+    """Blank the persons of the lines that a purge settled: the files received still name them."""
+    settled = 0
+    for source in sorted(outcome.people):
+        whole = replace(outcome, card=desk.catalogue.sources[f"sources/{source}"])
+        feeds = whole.card.feeds if whole.card else "hours"
+        about = set(person_fields(desk.catalogue))
+        names = [name for name in desk.catalogue.staged_fields(feeds) if name in about]
+        for path in sorted(_parts(whole, desk)):
+            part = f"read_parquet({literal(path.as_posix())})"
+            count = settled_lines(desk.connection, tables, part)
+            if count:
+                _copy(desk.connection, without_settled(tables, part, names), path)
+            settled += count
+    return [Finding("people_lines_settled", detail=str(settled))] if settled else []
 
 
 def _stage_sheets(
@@ -305,45 +391,61 @@ def _stage_sheets(
     try:
         grids, findings = read_grids(opened.path, opened.container, desk.work)
     except Damaged:
-        if unknown is None or desk.proposer.score((unknown.value or "").split(", ")) >= LIKELY:
+        names = (unknown.value or "").split(", ") if unknown else []
+        if unknown is None or desk.proposer.score(names) >= LIKELY:
             raise
-        raise unknown from None  # some other text, which need not be whole
+        # Some other text, which need not be whole.
+        raise Unrecognised(unknown.rule, desk.proposer.shown_names(names)) from None
     found = [table for grid in grids for table in find_tables(grid, desk.proposer.score)]
     plans, strangers, said = plans_of(
         found, desk.cards, desk.proposer, desk.mappings, file.path.stem, desk.buyer
     )
     if not plans:
         widest = max(strangers, key=lambda table: len(table.names), default=None)
-        raise unknown or Unrecognised("input_unknown_form", _listed(widest.names if widest else ()))
+        raise Unrecognised("input_unknown_form", desk.proposer.shown(widest) if widest else "—")
     main = max(counted(plans).items(), key=lambda pair: pair[1])[0]
     outcome = Outcome(file, sha256, desk.catalogue.sources[main])
     outcome.findings += [*findings, *said]
     for plan in plans:
         _stage_sheet(plan, outcome, desk)
     for table in strangers:
-        _set_aside(table, outcome)
-    return outcome
+        _set_aside(table, outcome, desk)
+    places = {table.sheet: table.place for table in found if table.sheet and table.place}
+    return _unnamed(outcome, places, desk)
 
 
 def _stage_sheet(plan: Plan, outcome: Outcome, desk: _Desk) -> None:
     """Write the rows of one table; the parts of a file are numbered in the order of its tables."""
+    received, plan = plan, unfold(plan)
     reading = reading_of(plan, desk.catalogue)
     whole = replace(outcome, card=plan.card)
     number = len(list(_parts(whole, desk)))
-    target = _target(whole, desk, number)
     desk.connection.register(RELATION, rows_of(plan, outcome.kept))
-    written = _copy(desk.connection, _query(reading, whole, desk), target)
+    written = _write(whole, reading, desk, number)
+    if plan.is_about_people:
+        outcome.findings += _unread_in_sheet(received, reading, desk)
     desk.connection.unregister(RELATION)
-    if plan.known:
+    if plan.known and not plan.is_about_people:
+        target = _target(whole, desk, number)
         part = f"read_parquet({literal(target.as_posix())})"
         outcome.findings += _unknown_columns(reading, part, desk)
     outcome.kept += written
     outcome.rejected += plan.table.set_aside
     outcome.findings += plan.table.findings
-    outcome.columns += mapped_columns(plan)
+    outcome.columns += mapped_columns(received)
 
 
-def _set_aside(table: SheetTable, outcome: Outcome) -> None:
+def _unread_in_sheet(plan: Plan, reading: Reading, desk: _Desk) -> list[Finding]:
+    """The columns of a table about persons that no field reads."""
+    if plan.known:
+        letters = dict(zip(plan.table.names, plan.table.letters, strict=True))
+        return _unread_about_people(plan.card, reading, letters, plan.sheet, desk)
+    columns = unread(plan)
+    personal = [letter for name, letter, _ in columns if desk.proposer.ignores(plan.card, name)]
+    return unread_columns([(letter, n) for _, letter, n in columns], personal, plan.sheet)
+
+
+def _set_aside(table: SheetTable, outcome: Outcome, desk: _Desk) -> None:
     """Count and name a table of no known kind beside one that is."""
     outcome.rejected += len(table.rows) + table.set_aside
     outcome.findings += table.findings
@@ -353,25 +455,26 @@ def _set_aside(table: SheetTable, outcome: Outcome) -> None:
         Finding(
             "sheet_not_recognised",
             source_pointer=table.sheet,
-            value=_listed([name for name in table.names if name]),
+            value=desk.proposer.shown(table),
             detail=str(len(table.rows)),
         )
     )
 
 
 def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
+    card: SourceCard | None = None
     try:
         names = parquet_names(desk.connection, opened.path)
         card = recognise(desk.cards, "parquet", names)
         if card is None:
-            raise Unrecognised("input_unknown_form", _listed(names))
+            raise Unrecognised("input_unknown_form", desk.proposer.shown_names(names))
         reading = parquet_reading(card, opened.path, names)
         outcome = Outcome(file, sha256, card)
         outcome.kept = _write(outcome, reading, desk)
     except EngineError as error:
-        raise _unreadable(error) from None
-    outcome.findings += _unknown_columns(reading, _part(outcome, desk), desk)
-    return outcome
+        raise _unreadable(error, is_told=not is_about_people(card)) from None
+    outcome.findings += _unread_of(outcome, reading, names, desk)
+    return _unnamed(outcome, {}, desk)
 
 
 def _write_blocks(records: Records, reading: Reading, outcome: Outcome, desk: _Desk) -> int:
@@ -405,8 +508,14 @@ def _write_block(
         cursor.close()
 
 
-def _write(outcome: Outcome, reading: Reading, desk: _Desk) -> int:
-    return _copy(desk.connection, _query(reading, outcome, desk), _target(outcome, desk))
+def _write(outcome: Outcome, reading: Reading, desk: _Desk, number: int = 0) -> int:
+    """The rows of a table as a Parquet file; those about persons go through the shield."""
+    if outcome.card is not None and is_about_people(outcome.card):
+        seen = outcome.people.setdefault(_card_name(outcome), Seen())
+        batches = desk.shield.batches(reading, _constants(outcome), outcome.card.feeds, seen)
+        target = _target(outcome, desk, number)
+        return desk.built.write_batches(_table(outcome), batches, target.stem)
+    return _copy(desk.connection, _query(reading, outcome, desk), _target(outcome, desk, number))
 
 
 def _query(reading: Reading, outcome: Outcome, desk: _Desk) -> str:
@@ -461,10 +570,19 @@ def _parts(outcome: Outcome, desk: _Desk) -> Iterator[Path]:
     return desk.built.folder(_table(outcome)).glob(f"{outcome.file.part}*.parquet")
 
 
-def _unreadable(error: Exception) -> Exception:
-    """A damaged file, unless the fault is the disk's or the memory's."""
+def _unreadable(error: Exception, *, is_told: bool = True) -> Exception:
+    """A damaged file, unless the fault is the disk's or the memory's.
+
+    `is_told`: the engine's words may be repeated; they may quote the cells of the file.
+    """
     if type(error).__name__ not in _DATA_ERRORS:
         return error
+    if not is_told:
+        return Damaged(
+            "fichier illisible : ses lignes n'ont pas la forme attendue. Exportez-le ou "
+            "téléchargez-le à nouveau.",
+            "unreadable file: its lines have not the form expected. Export or download it again.",
+        )
     # The engine names the file it read, which may be an unpacked copy nobody else knows.
     reason = re.sub(r"\s*'[^']*/[^']*'", "", str(error).strip().splitlines()[0]).rstrip(". ")
     return Damaged(

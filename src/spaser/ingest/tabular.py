@@ -10,7 +10,7 @@ from pathlib import Path
 from spaser.cards import SourceCard
 from spaser.findings import Finding
 from spaser.ingest.containers import mapped
-from spaser.ingest.expressions import Reading, table_fields
+from spaser.ingest.expressions import Reading, table_fields, table_rest
 from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.recognise import coverage, folded, recognise
 from spaser.warehouse import Connection, literal
@@ -144,7 +144,8 @@ def distinct(names: Iterable[str]) -> list[str]:
 def _reading(card: SourceCard, relation: str, columns: Mapping[str, str]) -> Reading:
     fields, rest, unknown = table_fields(card, columns)
     pointer = f"'L' || (position + {HEADER_ROW + 1})"
-    return Reading(relation, "position", pointer, "'contract'", fields, rest, unknown)
+    other = table_rest(rest)
+    return Reading(relation, "position", pointer, "'contract'", fields, other, unknown, rest)
 
 
 def _dialect(path: Path, delimiter: str) -> Dialect:

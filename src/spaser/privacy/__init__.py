@@ -1,5 +1,7 @@
 """Suppression: no published figure, alone or with others, says anything of one person."""
 
+from spaser.privacy.build import build
+from spaser.privacy.editions import seal, sealed
 from spaser.privacy.rules import HOURS, PEOPLE, Key, Rules, key_of, rules_on
 from spaser.privacy.structure import Edition, Figure, Share, Sum
 from spaser.privacy.suppress import NOTE_EN, NOTE_FR, REASONS, SYMBOL, Decision, Mask, mask_edition
@@ -19,7 +21,10 @@ __all__ = [
     "Rules",
     "Share",
     "Sum",
+    "build",
     "key_of",
     "mask_edition",
     "rules_on",
+    "seal",
+    "sealed",
 ]

@@ -23,10 +23,11 @@ same mask.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from math import inf
+from random import Random
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
@@ -39,6 +40,8 @@ EXACT_CELLS = 150
 ROUNDS = 40
 FEW_ROUNDS = 8
 NODES = 20_000
+SWAYS = 6
+FEW = 4
 ZERO_COST = 100
 """What showing a zero is worth, in figures."""
 
@@ -88,6 +91,37 @@ def complete(
     return total
 
 
+class _Proofs:
+    """Moves found possible, kept as long as the cells that make them are hidden."""
+
+    def __init__(self, attacker: Attacker) -> None:
+        self.attacker = attacker
+        self.moves: dict[int, list[tuple[float, frozenset[int]]]] = defaultdict(list)
+        self.safe_with: dict[int, list[frozenset[int]]] = defaultdict(list)
+
+    def add(self, steps: Mapping[int, float]) -> None:
+        """Remember a solution: it moves other cells as well as the one that was attacked."""
+        moved = frozenset(steps)
+        for index, step in steps.items():
+            self.moves[index].append((step, moved))
+
+    def cover(self, index: int, hidden: Set[int]) -> bool:
+        """Whether the moves known leave a cell wide enough, and able to be as large as that."""
+        if any(cells <= hidden for cells in self.safe_with[index]):
+            return True
+        still: frozenset[int] = frozenset()
+        up, down = (0.0, still), (0.0, still)
+        for step, moved in self.moves[index]:
+            if (step > up[0] or -step > down[0]) and moved <= hidden:
+                up, down = (step, moved) if step > 0 else up, (-step, moved) if step < 0 else down
+        width, true = float(self.attacker.system.cells[index].width), self.attacker.true[index]
+        rise, fall = (min(self.attacker.whole(index, far), width) for far, _ in (up, down))
+        if rise < width - true - TOLERANCE or rise + fall < width - TOLERANCE:
+            return False
+        self.safe_with[index].append(up[1] | down[1])
+        return True
+
+
 class _Suppressor:
     def __init__(
         self,
@@ -98,7 +132,7 @@ class _Suppressor:
     ) -> None:
         self.cells = system.cells
         self.attacker = Attacker(system)
-        self.safe_with: dict[int, list[frozenset[int]]] = defaultdict(list)
+        self.proofs = _Proofs(self.attacker)
         self.follows = follows
         forced = {index for index, cell in enumerate(self.cells) if not (cell.open or cell.known)}
         forced |= {index for index, cell in enumerate(self.cells) if cell.secret}
@@ -119,8 +153,9 @@ class _Suppressor:
         """What hiding a cell costs: itself, the shares of its parts, then the people behind it."""
         everybody = 1 + sum(people.get(index, 0) for index in self.candidates)
         cost: dict[int, float] = {}
+        keys = Counter(system.places.values())
         for index in self.candidates:
-            figures = 1 + len(system.parts_of.get(index, ()))
+            figures = keys[index] + len(system.parts_of.get(index, ()))
             dear = 0 if self.cells[index].value > 0 else ZERO_COST
             cost[index] = figures + dear + people.get(index, 0) / everybody
         return cost
@@ -161,19 +196,19 @@ class _Suppressor:
 
     def attack(self, index: int, hidden: Set[int], part: Set[int]) -> Cut | None:
         """What a reader's success against one cell demands, or nothing if he has none."""
-        if any(cells <= hidden for cells in self.safe_with[index]):
+        if self.proofs.cover(index, hidden):
             return None
         width, true = float(self.cells[index].width), self.attacker.true[index]
         up = self.attacker.move(index, 1, hidden)
+        self.proofs.add(up.steps)
         if up.distance >= width - TOLERANCE:
-            self.safe_with[index].append(up.moved)
             return None
         if up.distance < width - true - TOLERANCE:
             cut = Cut(index, up.room, width - true - up.fixed)
         else:
             down = self.attacker.move(index, -1, hidden)
+            self.proofs.add(down.steps)
             if up.distance + down.distance >= width - TOLERANCE:
-                self.safe_with[index].append(up.moved | down.moved)
                 return None
             both = {
                 other: up.room.get(other, 0.0) + down.room.get(other, 0.0)
@@ -185,19 +220,42 @@ class _Suppressor:
         # Only whole numbers make it narrow: something more must be hidden.
         return Cut(index, dict.fromkeys(sorted((self.candidates & part) - hidden), inf), 1.0)
 
+    def _prove_many(self, part: set[int]) -> None:
+        """Prove most cells hidden by rule safe with a few programs, not two for each.
+
+        Half of the cells left are pushed up and half down, then the other way round. What this does
+        not prove is attacked one by one.
+        """
+        hidden = self.forced & part
+        chance = Random(0)
+        for _ in range(SWAYS):
+            left = [
+                index
+                for index in sorted(hidden)
+                if self._is_target(index) and not self.proofs.cover(index, hidden)
+            ]
+            if len(left) < FEW:
+                return
+            ways = {index: chance.choice((1, -1)) for index in left}
+            for way in (1, -1):
+                for group in sorted({self.attacker.group(i, hidden) for i in left}, key=min):
+                    signs = {i: way * sign for i, sign in ways.items() if i in group}
+                    self.proofs.add(self.attacker.sway(signs, group))
+
     # --- choices --------------------------------------------------------------------------------
 
     def solve(self, part: set[int]) -> Choice:
         """What to hide of one part."""
         cuts: list[Cut] = []
-        choice = self._greedy(part, cuts, self.forced & part, set())
+        self._prove_many(part)
         rounds = ROUNDS if len(part & self.candidates) <= EXACT_CELLS else FEW_ROUNDS
-        hidden, safe = self._program_rounds(part, cuts, choice.exposed, rounds)
+        choice, safe = self._program_rounds(part, cuts, rounds)
         if safe:
-            return Choice(hidden, choice.exposed)
+            return choice
         # The program's unfinished choice is cheap but not safe: the greedy one completes it.
-        other = self._greedy(part, cuts, hidden, choice.exposed)
-        cheapest = min(choice, other, key=self._total_cost)
+        plain = self._greedy(part, cuts, self.forced & part, choice.exposed)
+        completed = self._greedy(part, cuts, choice.hidden, choice.exposed)
+        cheapest = min(plain, completed, key=self._total_cost)
         return Choice(self._reduced(part, cheapest), cheapest.exposed)
 
     def _total_cost(self, choice: Choice) -> float:
@@ -209,7 +267,9 @@ class _Suppressor:
         forced = self.forced & part
         choice, given_up = Choice(set(start), set(exposed)), set[int]()
         while True:
-            cut = next(self.attacks(part, choice.hidden, choice.exposed), None)
+            cut = self._known(cuts, choice) or next(
+                self.attacks(part, choice.hidden, choice.exposed), None
+            )
             if cut is None:
                 return choice
             helpers = [
@@ -227,6 +287,12 @@ class _Suppressor:
                 cuts.append(cut)
                 given_up.add(cut.cell)
                 choice.hidden = set(forced)
+
+    def _known(self, cuts: list[Cut], choice: Choice) -> Cut | None:
+        """An attack known to succeed, before looking for new ones."""
+        hidden = choice.hidden - choice.exposed
+        found = (cut for cut in cuts if cut.cell in hidden)
+        return next((c for c in found if c.met(choice.hidden) < c.need - TOLERANCE), None)
 
     def _best(self, cut: Cut, helpers: list[int], hidden: Set[int]) -> int:
         """The cheapest cell that answers the attack alone, or the one that does most for it."""
@@ -248,21 +314,26 @@ class _Suppressor:
         return hidden
 
     def _program_rounds(
-        self, part: set[int], cuts: list[Cut], exposed: Set[int], rounds: int
-    ) -> tuple[set[int], bool]:
+        self, part: set[int], cuts: list[Cut], rounds: int
+    ) -> tuple[Choice, bool]:
         """The cheapest choice, and whether it is safe: not yet when the rounds have run out."""
-        hidden = self.forced & part
-        cuts[:] = [cut for cut in cuts if cut.cell not in exposed]
+        choice = Choice(self.forced & part)
         for _ in range(rounds):
+            more = list(self.attacks(part, choice.hidden, choice.exposed))
+            if not more:
+                return choice, True
+            choice.exposed |= {cut.cell for cut in more if self._is_hopeless(cut, part)}
+            cuts[:] = [cut for cut in [*cuts, *more] if cut.cell not in choice.exposed]
             cheapest = self._program(part, cuts)
             if cheapest is None:
                 break
-            hidden = cheapest
-            more = list(self.attacks(part, hidden, exposed))
-            if not more:
-                return hidden, True
-            cuts += more
-        return hidden, False
+            choice.hidden = cheapest
+        return choice, False
+
+    def _is_hopeless(self, cut: Cut, part: set[int]) -> bool:
+        """Whether the attack succeeds however much is hidden: earlier editions told too much."""
+        everything = (self.forced | self.candidates) & part
+        return cut.cell in self.forced and cut.met(everything) < cut.need - TOLERANCE
 
     def _program(self, part: set[int], cuts: list[Cut]) -> set[int] | None:
         """The cheapest choice that satisfies the inequalities found so far."""

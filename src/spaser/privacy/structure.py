@@ -10,6 +10,8 @@ Everything becomes one `System`: cells, and rows that every reader knows to hold
   a cell too.
 - An edition published before is known for ever. A figure it printed that has not changed is no
   secret; one it hid stays hidden; for one that changed, the change itself is a figure.
+- A figure that is its total's only part along an axis (an operation of one buyer) is the same
+  number: one cell.
 - Nobody is counted without an hour, and nobody works more than 200 hours a month (more is
   quarantined): people and hours of one place bound each other.
 """
@@ -17,7 +19,7 @@ Everything becomes one `System`: cells, and rows that every reader knows to hold
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -92,6 +94,15 @@ class Cell:
     secret: bool = False
     guarded: bool = False
 
+    def takes_in(self, other: Cell) -> None:
+        """Stand for another cell that is the same number."""
+        self.width = max(self.width, other.width)
+        self.open |= other.open
+        self.known |= other.known
+        self.secret |= other.secret
+        self.guarded |= other.guarded
+        other.open = other.known = other.secret = other.guarded = False
+
 
 @dataclass(frozen=True)
 class Row:
@@ -113,6 +124,34 @@ class System:
     parts_of: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Of this edition: a total and everything that adds up to it, along any axis."""
 
+    def put_together(self, same: Mapping[int, int]) -> None:
+        """Make one cell of those that are the same number: cell → the one that stands for it."""
+
+        def of(index: int) -> int:
+            while index in same:
+                index = same[index]
+            return index
+
+        for index in sorted(same):
+            self.cells[of(index)].takes_in(self.cells[index])
+        rows = dict.fromkeys(_renamed(row, of) for row in self.rows)
+        self.rows = [row for row in rows if row.terms]
+        self.places = {key: of(index) for key, index in self.places.items()}
+        self.breakdowns = [
+            (of(total), tuple(of(part) for part in parts)) for total, parts in self.breakdowns
+        ]
+        joined: dict[int, set[int]] = defaultdict(set)
+        for total, parts in self.parts_of.items():
+            joined[of(total)] |= {of(part) for part in parts} - {of(total)}
+        self.parts_of = joined
+
+
+def _renamed(row: Row, of: Callable[[int], int]) -> Row:
+    terms: dict[int, int | Decimal] = defaultdict(int)
+    for index, coefficient in row.terms:
+        terms[of(index)] += coefficient
+    return Row(tuple(sorted((i, c) for i, c in terms.items() if c)), row.slack)
+
 
 def build(edition: Edition, earlier: Sequence[Edition], rules: Rules) -> System:
     """The system that readers of an edition, and of all those before it, can solve.
@@ -125,6 +164,7 @@ def build(edition: Edition, earlier: Sequence[Edition], rules: Rules) -> System:
     for past in earlier:
         builder.read(past, last=False)
     builder.read(edition, last=True)
+    builder.system.put_together(builder.same)
     builder.drop_free()
     return builder.system
 
@@ -136,6 +176,7 @@ class _Builder:
         self.latest: dict[Key, int] = {}
         self.seen: set[Row] = set()
         self.rests: dict[tuple[int, ...], int] = {}
+        self.same: dict[int, int] = {}
 
     # --- cells ----------------------------------------------------------------------------------
 
@@ -220,12 +261,22 @@ class _Builder:
         elif rest < 0:
             for part in parts:
                 self._add_at_most(self.latest[part], self.latest[total], 1)
+        if rest == 0 and len(parts) == 1 and axis not in self.rules.partitions:
+            self._are_same(self.latest[parts[0]], self.latest[total])
         self._add_row([(self.latest[total], -1), *terms])
         if last:
             self.system.parts_of[self.latest[total]] |= {self.latest[part] for part in parts}
             if apart and rest == 0 and total[0] == PEOPLE:
                 indices = tuple(self.latest[part] for part in parts)
                 self.system.breakdowns.append((self.latest[total], indices))
+
+    def _are_same(self, one: int, other: int) -> None:
+        while one in self.same:
+            one = self.same[one]
+        while other in self.same:
+            other = self.same[other]
+        if one != other:
+            self.same[max(one, other)] = min(one, other)
 
     def _add_carried(self, now: Set[Key]) -> None:
         """The sums that figures of earlier editions, not printed again, complete.

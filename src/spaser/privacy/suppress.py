@@ -53,6 +53,10 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Heures de personnes dont le nombre est masqué.",
             "Hours of people whose number is hidden.",
         ),
+        "unknown_people": (
+            "Le nombre de personnes qui ont fait ces heures est inconnu.",
+            "How many people worked these hours is unknown.",
+        ),
         "few_companies": (
             "Heures de moins d'entreprises que le seuil de publication.",
             "Hours of fewer companies than the publication threshold.",
@@ -68,6 +72,10 @@ REASONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "hidden_before": (
             "Masqué dans une édition déjà publiée.",
             "Hidden in an edition already published.",
+        ),
+        "follows": (
+            "Suit les personnes ou les heures de la même ligne.",
+            "Follows the people or the hours of the same row.",
         ),
         "derivable": (
             "Secret secondaire : permettrait de déduire un chiffre masqué.",
@@ -232,6 +240,8 @@ def _primary(figures: Mapping[Key, Figure], rules: Rules) -> dict[Key, str]:
         if key[0] == PEOPLE:
             if 0 < figure.value < rules.threshold(key[1]):
                 reasons[key] = "few_people"
+        elif figure.value > 0 and figures[PEOPLE, key[1]].value == 0:
+            reasons[key] = "unknown_people"
         elif figure.value > 0 and (reason := _company_reason(figure, rules)):
             reasons[key] = reason
     return reasons

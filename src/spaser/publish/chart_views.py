@@ -11,7 +11,7 @@ from markupsafe import Markup
 from spaser.cards import IndicatorCard, Method
 from spaser.cards import Result as ResultKind
 from spaser.publish import charts
-from spaser.publish.context import WHOLE, Context
+from spaser.publish.context import SECRET, WHOLE, Context
 from spaser.publish.model import (
     ChartView,
     Figures,
@@ -22,13 +22,15 @@ from spaser.publish.model import (
     member_of,
 )
 from spaser.publish.reading import Result
-from spaser.publish.wording import MAIN, Wording, main_scope
+from spaser.publish.wording import Wording, is_secret, lower_first, main_scope
 from spaser.scheme import Target
 
 TREND_YEARS = 6
 TABLE_ROWS = 40
 CHART_BARS = 12
 NAMED_IN_TEXT = 3
+_ORDERED = frozenset({"amount_band", "age_band", "training_level"})
+"""Dimensions whose codes are in an order of their own."""
 
 
 class ChartBuilder(Wording):
@@ -71,6 +73,7 @@ class ChartBuilder(Wording):
         series: list[charts.Series] = []
         alternatives: list[Markup] = []
         broken: dict[int, str] = {}
+        secret: set[int] = set()
         perimeter = ""
         for method, kind in kinds:
             results = [
@@ -94,19 +97,24 @@ class ChartBuilder(Wording):
                 )
             )
             for result in results:
-                if result.status != "computed":
+                if is_secret(result):
+                    secret.add(result.year)
+                elif result.status != "computed":
                     broken.setdefault(result.year, self.why(result))
         if not series:
             return None
         notes = self.break_notes(broken) + self.target_notes(card, unit, scope)
         if any(point.low != point.high for item in series for point in item.points):
             notes = (*notes, self.labels("charts.error"))
-        identifier = f"{anchor(card.id)}-trend-{unit}" + ("" if scope == MAIN else "-spend")
+        spent = self.context.ground(card.id, kinds[0][0].name) == "spend"
+        identifier = f"{anchor(card.id)}-trend-{unit}" + ("-spend" if spent else "")
         spec = charts.trend(
             series,
             percent=unit == "share",
-            broken=sorted(str(year) for year in broken),
-            break_label=self.labels("charts.break_label"),
+            broken={
+                str(year): SECRET if year in secret else self.labels("charts.break_label")
+                for year in sorted({*broken, *secret})
+            },
             targets=self.target_lines(card, unit, scope),
             accent=self.accent,
         )
@@ -126,7 +134,7 @@ class ChartBuilder(Wording):
         """A result as a chart sees it; hover says what the table says."""
         value = result.value if result.status == "computed" else None
         if value is None:
-            return charts.Point(name, None, None, None, self.reason(result))
+            return charts.Point(name, None, None, None, self.reason(result), is_secret(result))
         text = self.context.value(result.unit, value)
         if result.low is not None and result.high is not None and result.low != result.high:
             low, high = (self.context.value(result.unit, v) for v in (result.low, result.high))
@@ -136,6 +144,8 @@ class ChartBuilder(Wording):
     def year_value(self, result: Result) -> Markup:
         """`31,0 % en 2025`."""
         value = self.context.figure(result, "value")
+        if is_secret(result):
+            return self.labels.html("charts.trend_secret", year=result.year)
         if result.status != "computed" or value is None:
             return self.labels.html("charts.trend_none", year=result.year)
         return self.labels.html("charts.trend_value", value=value, year=result.year)
@@ -183,18 +193,44 @@ class ChartBuilder(Wording):
         found = self.matching_targets(card, unit, scope)
         return [(threshold, note) for (_, threshold), note in zip(found, notes, strict=True)]
 
-    def breakdown(self, card: IndicatorCard, title: str, group: str) -> ChartView | None:
-        """The members of a dimension for the card's first result, and its value counterpart."""
+    def breakdown_views(self, card: IndicatorCard, title: str, group: str) -> list[ChartView]:
+        """The members of a dimension: a chart for the card's first result and its counterpart.
+
+        About people and operations each method and unit has its own: people, then hours.
+        """
         method, first = kinds_of(card)[0]
-        kinds = [
-            kind
-            for kind in method.results
-            if kind == first or (first.unit, kind.unit) == ("share", "share")
-        ]
+        if self.context.ground(card.id, method.name) in {"contracts", "spend"}:
+            kinds = [
+                kind
+                for kind in method.results
+                if kind == first or (first.unit, kind.unit) == ("share", "share")
+            ]
+            view = self.breakdown(card, title, group, method, kinds, "")
+            return [] if view is None else [view]
+        units: dict[tuple[str, str], tuple[Method, list[ResultKind]]] = {}
+        for method, kind in kinds_of(card):
+            units.setdefault((method.name, kind.unit), (method, []))[1].append(kind)
+        views = (
+            self.breakdown(card, title, group, method, kinds, "-".join(key) if place else "")
+            for place, (key, (method, kinds)) in enumerate(units.items())
+        )
+        return [view for view in views if view is not None]
+
+    def breakdown(
+        self,
+        card: IndicatorCard,
+        title: str,
+        group: str,
+        method: Method,
+        kinds: Sequence[ResultKind],
+        suffix: str,
+    ) -> ChartView | None:
+        """The members of a dimension for some results of a method; None below two members."""
+        first = kinds[0]
         scope = main_scope(self.context.scopes(card, method))
         leading = self.figures.breakdown(card, method.name, first, scope, group, self.context.year)
         # Where no member is computed, the figure itself has said why.
-        if len(leading) < 2 or all(result.status != "computed" for result in leading):
+        if len(leading) < 2 or all(result.status == "not_computable" for result in leading):
             return None
         order = self._member_order(leading, group)
         rows: list[tuple[int, int, Row]] = []
@@ -222,7 +258,9 @@ class ChartBuilder(Wording):
             alternatives.append(self.breakdown_alternative(label, results, group))
         rows = sorted(rows, key=lambda item: item[:2])
         kept = [row for _, place, row in rows if place < TABLE_ROWS]
-        by = self.labels(f"by.{group}")
+        by = self.context.dimension(group, "by")
+        if suffix:
+            title = f"{title} ({lower_first(series[0].label)})"
         caption = self.labels.html(
             "tables.breakdown",
             title=title,
@@ -233,21 +271,22 @@ class ChartBuilder(Wording):
         limited = len(order) > CHART_BARS
         notes = (self.labels("charts.limited", shown=CHART_BARS),) if limited else ()
         return ChartView(
-            f"{anchor(card.id)}-{group}",
+            "-".join((anchor(card.id), anchor(group), *([suffix] if suffix else []))),
             tuple(alternatives),
             notes,
             FigureTable(
                 caption,
-                self.labels(f"dimensions.{group}"),
+                self.context.dimension(group),
                 tuple(kept),
                 max(0, len(order) - TABLE_ROWS),
             ),
             charts.bars(series, percent=first.unit == "share", accent=self.accent),
+            " – ".join((self.context.dimension(group), *([series[0].label] if suffix else []))),
         )
 
     def _member_order(self, results: list[Result], group: str) -> dict[str, int]:
         """Bands and types keep their own order, others go by size; the unknown comes last."""
-        if group == "amount_band":
+        if group in _ORDERED:
             ordered = sorted(results, key=lambda r: (r.member == "unknown", r.member))
         else:
             ordered = sorted(
@@ -273,6 +312,8 @@ class ChartBuilder(Wording):
         """`Travaux 31,0 %`."""
         member = self.context.member(group, member_of(result, group))
         value = self.context.figure(result, "value")
+        if is_secret(result):
+            return self.labels.html("charts.member_secret", member=member)
         if result.status != "computed" or value is None:
             return self.labels.html("charts.member_none", member=member)
         return self.labels.html("charts.member_value", member=member, value=value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,8 @@ SECOND = "#b4540a"
 THIRD = "#5b3f8c"
 FONT = "Seravek, 'Gill Sans Nova', Ubuntu, Calibri, 'DejaVu Sans', source-sans-pro, sans-serif"
 BAR_HEIGHT = 26
+SECRET_MARK = "<b>s</b>"
+"""What stands for a figure under statistical secrecy."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Point:
     low: Decimal | None
     high: Decimal | None
     text: str
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,17 @@ def trend(
     series: Sequence[Series],
     *,
     percent: bool,
-    broken: Sequence[str],
-    break_label: str,
+    broken: Mapping[str, str],
     targets: Sequence[tuple[Decimal, str]],
     accent: str,
 ) -> dict[str, Any]:
-    """Lines over years; a year without value is a visible gap on a grey ground."""
+    """Lines over years; a year without value is a visible gap on a grey ground that says why.
+
+    `broken`: year → what stands on its ground.
+    """
     scale = 100 if percent else 1
     years = sorted({point.name for item in series for point in item.points})
-    runs = _runs([years.index(year) for year in broken])
+    runs = _runs({years.index(year): label for year, label in broken.items()})
     layout = _layout(320) | {
         "xaxis": {
             "type": "category",
@@ -64,11 +69,11 @@ def trend(
         },
         "yaxis": _value_axis(percent),
         "shapes": [
-            *(_ground(first, last) for first, last in runs),
+            *(_ground(first, last) for first, last, _ in runs),
             *(_target_line(threshold, scale) for threshold, _ in targets),
         ],
         "annotations": [
-            *(_ground_label(first, last, break_label) for first, last in runs),
+            *(_ground_label(first, last, label) for first, last, label in runs),
             *(_target_label(threshold, scale, text) for threshold, text in targets),
         ],
     }
@@ -91,6 +96,12 @@ def bars(series: Sequence[Series], *, percent: bool, accent: str) -> dict[str, A
             "type": "category",
         },
         "showlegend": len(series) > 1,
+        "annotations": [
+            _secret_mark(point, place, len(series))
+            for place, item in enumerate(series)
+            for point in item.points
+            if point.secret
+        ],
     }
     scale = 100 if percent else 1
     return _json([_bar(place, item, scale, accent) for place, item in enumerate(series)], layout)
@@ -138,6 +149,24 @@ def _bar(place: int, item: Series, scale: int, accent: str) -> dict[str, Any]:
                 "solidity": 0.25,
             },
         },
+    }
+
+
+def _secret_mark(point: Point, place: int, series: int) -> dict[str, Any]:
+    """The « s » that stands in the place of a bar; hover says what the table says."""
+    return {
+        "x": 0,
+        "y": _wrapped(point.name),
+        "xref": "x",
+        "yref": "y",
+        "xanchor": "left",
+        "xshift": 4,
+        # Bars of one member stand one above the other, the first on top.
+        "yshift": BAR_HEIGHT * ((series - 1) / 2 - place) / 2,
+        "text": SECRET_MARK,
+        "hovertext": f"{_wrapped(point.name)}<br>{_plain(point.text)}",
+        "showarrow": False,
+        "font": {"size": 14, "color": INK},
     }
 
 
@@ -196,14 +225,14 @@ def _target_label(threshold: Decimal, scale: int, text: str) -> dict[str, Any]:
     }
 
 
-def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each run of neighbours."""
-    runs: list[tuple[int, int]] = []
-    for place in places:
-        if runs and runs[-1][1] == place - 1:
-            runs[-1] = (runs[-1][0], place)
+def _runs(places: Mapping[int, str]) -> list[tuple[int, int, str]]:
+    """First, last and label of each run of neighbours with the same label."""
+    runs: list[tuple[int, int, str]] = []
+    for place, label in sorted(places.items()):
+        if runs and runs[-1][1:] == (place - 1, label):
+            runs[-1] = (runs[-1][0], place, label)
         else:
-            runs.append((place, place))
+            runs.append((place, place, label))
     return runs
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from typing import Literal
 
-from spaser.cards import Catalogue, Feeds, IndicatorCard, Method, RegisterField
+from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds, IndicatorCard, Method, RegisterField
 from spaser.publish.formats import Formats
 from spaser.publish.labels import Labels, typography
 from spaser.publish.marks import Figure
@@ -19,12 +20,39 @@ WHOLE = "*"
 REGISTER = "facts.contracts"
 """The fact table whose units are contracts; the floor and the maxima are its own."""
 
-FEEDS: tuple[Feeds, ...] = ("register", "spend", "suppliers", "establishments")
+Ground = Literal["contracts", "spend", "operations", "people"]
+"""What the units of a result are: each has its words for numerator, perimeter and the rest."""
+
+_GROUNDS: Mapping[str, Ground] = {REGISTER: "contracts", "facts.operations": "operations"}
+
+SECRET = "s"
+"""What is printed in the place of a figure under statistical secrecy; the note is in the labels."""
+
+FEEDS: tuple[Feeds, ...] = (
+    "register",
+    "spend",
+    "suppliers",
+    "establishments",
+    "commitments",
+    "invoiced",
+    "clause_events",
+    *PEOPLE_FEEDS,
+)
+
+_LISTS = {
+    "criterion": "criteria",
+    "exit_6_months": "exit_status_6_months",
+    "exit_12_months": "exit_status_12_months",
+}
+"""The code list of an axis, where it has not the axis' name."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """The report of one year in one language."""
+    """The report of one year in one language.
+
+    `operations_page`: where the pages of the operations are, from the report; None without any.
+    """
 
     catalogue: Catalogue
     labels: Labels
@@ -34,6 +62,7 @@ class Context:
     floor_eur: Decimal
     buyer_names: Mapping[str, str]
     member_names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    operations_page: str | None = None
 
     @property
     def language(self) -> str:
@@ -67,10 +96,17 @@ class Context:
         methods = [] if card is None else [one for one in card.methods if one.name == name]
         return (card, methods[0]) if card is not None and methods else None
 
-    def counts_contracts(self, code: str, name: str) -> bool:
-        """Whether the units of a result are contracts, and not lines of spending."""
+    def ground(self, code: str, name: str) -> Ground:
+        """What the units of a result are."""
         found = self.method(code, name)
-        return found is None or found[0].table_of(found[1]) == REGISTER
+        if found is None:
+            return "contracts"
+        card, method = found
+        return "people" if about_people(card) else _GROUNDS.get(card.table_of(method), "spend")
+
+    def counts_contracts(self, code: str, name: str) -> bool:
+        """Whether the units of a result are contracts, and not lines of spending or people."""
+        return self.ground(code, name) == "contracts"
 
     def scopes(self, card: IndicatorCard, method: Method) -> tuple[str, ...]:
         """The scopes that differ: the floor and the maxima do not bound spending."""
@@ -80,11 +116,12 @@ class Context:
         """The scope of a result: `40 000 € HT et plus`, or spending."""
         if self.counts_contracts(result.code, result.method):
             return self.scope(result.scope, family)
-        return self.labels(f"{family}.spend")
+        return self.labels(f"{family}.{self.ground(result.code, result.method)}")
 
     def kind_name(self, code: str, method: str, unit: str, measure: str) -> str:
         """What a result is: `Part en nombre`, `Part des dépenses`."""
-        family = "results" if self.counts_contracts(code, method) else "spend_results"
+        ground = self.ground(code, method)
+        family = "results" if ground == "contracts" else f"{ground}_results"
         return self.labels.code(family, f"{unit}.{measure}")
 
     def buyer(self, buyer_id: str) -> str:
@@ -106,13 +143,23 @@ class Context:
         return code if found is None else typography(found[f"label_{self.language}"], self.language)
 
     def member(self, dimension: str, member: str) -> str:
-        """The name of a member of a dimension, else its code."""
+        """The name of a member of a dimension, or of a crossing (`a+b`), else its code."""
         if dimension == "buyer":
             return self.buyer(member)
+        if "+" in dimension:
+            axis, rest = dimension.split("+", 1)
+            first, _, others = member.partition("+")
+            return f"{self.member(axis, first)}, {self.member(rest, others)}"
         if member == "unknown":
             return self.labels("members.unknown")
         named = self.member_names.get((dimension, member))
-        return named or self.labels.code(f"members.{dimension}", member)
+        listed = self.code(_LISTS.get(dimension, dimension), member)
+        return named or self.labels.code(f"members.{dimension}", listed)
+
+    def dimension(self, dimension: str, family: str = "dimensions") -> str:
+        """`Acheteur`, or with the family `by`, `par acheteur`; a crossing names both."""
+        join = {"by": " "}.get(family, " × ")
+        return join.join(self.labels.code(family, axis) for axis in dimension.split("+"))
 
     def result_label(self, card: IndicatorCard, method: Method, measure: str, unit: str) -> str:
         """`Part en nombre`; a method with labels of its own says more than its unit."""
@@ -126,13 +173,17 @@ class Context:
 
     def amount(self, measure: str, value: Decimal) -> str:
         """A numerator, denominator or unknown, in the unit of the measure."""
-        return self.formats.money(value) if measure == "value" else self.formats.trimmed(value)
+        return self.value({"value": "eur"}.get(measure, measure), value)
 
     def value(self, unit: str, value: Decimal) -> str:
         """The value of a result in its unit."""
-        if unit == "share":
-            return self.formats.percent(value)
-        return self.formats.money(value) if unit == "eur" else self.formats.trimmed(value)
+        formats = {
+            "share": self.formats.percent,
+            "eur": self.formats.money,
+            "hours": self.formats.hours,
+            "fte": self.formats.full_time,
+        }
+        return formats.get(unit, self.formats.trimmed)(value)
 
     def figure(self, result: Result, part: str, *, compact: bool = False) -> Figure | None:
         """A part of a result as a marked figure; null stays null."""
@@ -187,6 +238,11 @@ class Context:
             raw,
             self.value(verdict.unit, raw),
         )
+
+
+def about_people(card: IndicatorCard) -> bool:
+    """Whether an indicator is computed from published aggregates on people, never from lines."""
+    return getattr(card, "about", "contracts") == "people"
 
 
 @lru_cache(maxsize=4)

@@ -64,6 +64,14 @@ class Formats:
                 return f"€{number}{english}" if self.locale == "en" else f"{number}{NBSP}{french}"
         return self.whole_money(half_up(value, 0))
 
+    def hours(self, value: Decimal) -> str:
+        """`1 234 h`, `7,5 h`."""
+        return f"{self.trimmed(value)}{NBSP}h"
+
+    def full_time(self, value: Decimal) -> str:
+        """`78,1 ETP`: full-time equivalents, whose divisor is printed beside."""
+        return f"{self.number(value, 1)}{NBSP}{'FTE' if self.locale == 'en' else 'ETP'}"
+
     def percent(self, share: Decimal) -> str:
         """`12,3 %` from a share 0–1."""
         rounded = half_up(share * 100, 1) / 100
@@ -75,6 +83,14 @@ class Formats:
             return str(format_date(day, "d MMMM y", locale="en"))
         text = str(format_date(day, "d MMMM y", locale="fr"))
         return f"1er{text[1:]}" if day.day == 1 else text
+
+    def short_date(self, day: dt.date) -> str:
+        """`01/02/2026`, `2026-02-01`: for tables."""
+        return day.isoformat() if self.locale == "en" else f"{day:%d/%m/%Y}"
+
+    def month(self, day: dt.date) -> str:
+        """`mars 2025`."""
+        return str(format_date(day, "LLLL y", locale=self.locale))
 
     @property
     def _percent_sign(self) -> str:

@@ -31,6 +31,8 @@ class Row:
     high: Figure | None
     excluded: Figure | None
     lines: dict[str, str] | None
+    link: tuple[str, str] | None = None
+    secret: bool = False
 
     @property
     def open_interval(self) -> bool:
@@ -46,6 +48,16 @@ class FigureTable:
     head: str
     rows: tuple[Row, ...]
     hidden: int = 0
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether a figure is under statistical secrecy: the note then stands under the table."""
+        return any(row.secret for row in self.rows)
+
+    @property
+    def linked(self) -> str | None:
+        """What the last column opens, where it holds links and no lists of contracts."""
+        return next((row.link[1] for row in self.rows if row.link), None)
 
     @property
     def groups(self) -> list[tuple[str, list[Row]]]:
@@ -65,6 +77,7 @@ class ChartView:
     notes: tuple[str, ...]
     table: FigureTable
     spec: dict[str, Any] | None
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,16 @@ class MethodCard:
     legal: tuple[tuple[str, str, str], ...]
     changelog: tuple[str, ...]
     version: int
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A published aggregate behind figures about people: what it is, its part, its weight."""
+
+    method: str
+    what: str
+    role: str
+    weight: str | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,7 @@ class IndicatorView:
     main_breakdown: ChartView | None
     breakdowns: tuple[ChartView, ...]
     card: MethodCard
+    aggregates: tuple[Aggregate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,7 @@ class KeyFigure:
     beside: Markup
     sentence: tuple[Markup, ...]
     band: dict[str, str] | None
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ class Objective:
     to_qualify: Markup | str | None
     lines: dict[str, str] | None
     band: dict[str, str] | None
+    secret: bool = False
 
 
 class Figures:

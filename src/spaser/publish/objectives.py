@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
-from spaser.publish.context import Context
+from spaser.publish.context import WHOLE, Context
 from spaser.publish.marks import TargetFigure
 from spaser.publish.model import Figures, Objective, anchor, band
 from spaser.publish.reading import Verdict
-from spaser.publish.wording import Wording
+from spaser.publish.wording import Wording, is_secret
 from spaser.scheme import Target
 
 
@@ -55,6 +55,17 @@ class ObjectiveBuilder(Wording):
             self.to_qualify(verdict),
             self.lines(verdict, label),
             band(verdict.unit, verdict.value, verdict.low, verdict.high, verdict.threshold),
+            self.is_hidden(verdict),
+        )
+
+    def is_hidden(self, verdict: Verdict) -> bool:
+        """Whether the result a verdict reads is under statistical secrecy."""
+        key = (verdict.code, verdict.method, verdict.measure, verdict.unit, verdict.scope)
+        group = WHOLE if verdict.buyer_id == WHOLE else "buyer"
+        return any(
+            is_secret(result)
+            for result in self.figures.groups.get((*key, group), ())
+            if (result.buyer_id, result.year) == (verdict.buyer_id, verdict.year)
         )
 
     def threshold(self, verdict: Verdict) -> Markup:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from spaser.errors import InputError
 from spaser.project import Project
+from spaser.publish.clauses_view import ClausesView
 from spaser.publish.context import Context
 from spaser.publish.labels import Labels
 from spaser.publish.lines import script_json
@@ -49,6 +50,7 @@ class Page:
     accent: str
     logo: str | None
     lines: dict[str, Any] | None
+    clauses: ClausesView | None = None
 
     @property
     def charts(self) -> dict[str, Any]:
@@ -90,9 +92,9 @@ class Page:
         ]
 
 
-def html(project: Project, context: Context, page: Page) -> str:
-    """The page."""
-    environment = jinja2.Environment(
+def environment(project: Project) -> jinja2.Environment:
+    """The templates: what is missing is a fault, and every text is escaped."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(project.reports / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -100,20 +102,28 @@ def html(project: Project, context: Context, page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def html(project: Project, context: Context, page: Page) -> str:
+    """The page."""
     scripts = [_asset(project, name) for name in (PLOTLY, SCRIPT)]
     style = (project.reports / "styles" / STYLE).read_text(encoding="utf-8")
-    return environment.get_template("rapport.html.j2").render(
-        page=page,
-        t=context.labels,
-        context=context,
-        formats=context.formats,
-        language=context.language,
-        policy=_policy(scripts),
-        scripts=[Markup(script) for script in scripts],
-        style=Markup(style.replace("__ACCENT__", page.accent)),
-        logo=logo_uri(project, page.logo),
-        charts_json=Markup(script_json(page.charts)),
-        lines_json=None if page.lines is None else Markup(script_json(page.lines)),
+    return (
+        environment(project)
+        .get_template("rapport.html.j2")
+        .render(
+            page=page,
+            t=context.labels,
+            context=context,
+            formats=context.formats,
+            language=context.language,
+            policy=_policy(scripts),
+            scripts=[Markup(script) for script in scripts],
+            style=Markup(style.replace("__ACCENT__", page.accent)),
+            logo=logo_uri(project, page.logo),
+            charts_json=Markup(script_json(page.charts)),
+            lines_json=None if page.lines is None else Markup(script_json(page.lines)),
+        )
     )
 
 

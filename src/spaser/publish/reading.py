@@ -6,6 +6,7 @@ The annex tables, which a scheme may not have, are read in `annexes`.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -118,6 +119,18 @@ class Role:
     role: str
     weight: Decimal | None
     reason: str | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A published aggregate on people, `axis=member`, behind figures; no weight under secrecy."""
+
+    code: str
+    method: str
+    measure: str
+    unit_id: str
+    role: str
+    weight: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -298,6 +311,18 @@ class Source:
             "order by code, method, measure, unit_id, scope, role, reason",
         )
 
+    def cells(self, codes: Sequence[str]) -> list[Cell]:
+        """The published aggregates of the whole scheme behind the figures of some indicators."""
+        if not codes:
+            return []
+        listed = ", ".join(f"'{code}'" for code in codes)
+        return self.rows(
+            Cell,
+            f"select distinct {{columns}} from indicators.evidence where year = {self.year} "
+            f"and buyer_id = '*' and code in ({listed}) "
+            "order by code, method, measure, role, unit_id",
+        )
+
     def buyers(self) -> list[Buyer]:
         """Buyers, those the scheme names first."""
         return self.rows(
@@ -403,7 +428,7 @@ class Source:
         ]
 
 
-_WITH_FIGURES = {Result, Verdict, Role}
+_WITH_FIGURES = {Result, Verdict, Role, Cell}
 
 
 def _exact(value: Any) -> Any:

@@ -5,15 +5,18 @@ The template does no arithmetic; what it prints of a result is a `Figure`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from markupsafe import Markup
 
 from spaser.cards import IndicatorCard, Method
 from spaser.cards import Result as ResultKind
 from spaser.publish.chart_views import ChartBuilder
-from spaser.publish.context import REGISTER
+from spaser.publish.context import WHOLE
 from spaser.publish.model import (
+    Aggregate,
     FigureTable,
     IndicatorView,
     KeyFigure,
@@ -22,16 +25,23 @@ from spaser.publish.model import (
     band,
     kinds_of,
 )
-from spaser.publish.reading import DIMENSIONS
+from spaser.publish.reading import DIMENSIONS, Cell, Result
+from spaser.publish.wording import is_secret, main_scope
 
-HEADLINES = ("SOC-01", "ENV-01", "SOC-05", "ECO-09", "ECO-08", "GOV-05")
+HEADLINES = ("SOC-01", "ENV-01", "SOC-05", "SOC-12", "ECO-09", "ECO-08", "GOV-05")
 """Indicators of the key figures, in order; those the catalogue lacks are left out."""
+
+CLAUSE_HEADLINES = ("SOC-11", "SOC-12", "SOC-13", "SOC-14", "SOC-15", "SOC-16", "SOC-17")
+"""Indicators of the section on insertion clauses, in order."""
 
 AXES = ("general", "social", "environment", "economy", "ethics", "governance")
 
 
 class Builder(ChartBuilder):
     """Builds the indicators of one report."""
+
+    cells: Mapping[str, Sequence[Cell]] = MappingProxyType({})
+    """The published aggregates on people behind each indicator."""
 
     @cached_property
     def codes(self) -> set[str]:
@@ -56,8 +66,8 @@ class Builder(ChartBuilder):
         title = self.context.card_text(card.labels)
         breakdowns = [
             view
-            for group in ("buyer", *DIMENSIONS)
-            if (view := self.breakdown(card, title, group)) is not None
+            for group in ("buyer", *dict.fromkeys((*DIMENSIONS, *card.dimensions)))
+            for view in self.breakdown_views(card, title, group)
         ]
         has_buyers = bool(breakdowns) and breakdowns[0].id.endswith("-buyer")
         return IndicatorView(
@@ -70,6 +80,38 @@ class Builder(ChartBuilder):
             breakdowns[0] if has_buyers else None,
             tuple(breakdowns[1:] if has_buyers else breakdowns),
             self.method_card(card),
+            self.aggregates(card),
+        )
+
+    def aggregates(self, card: IndicatorCard) -> tuple[Aggregate, ...]:
+        """The published aggregates that figures about people open on; a hidden one has no weight.
+
+        Those of the whole scheme: the file of evidence has those of each buyer as well.
+        """
+        return tuple(
+            Aggregate(
+                self._method_name(card, cell.method),
+                self._cell(cell.unit_id),
+                self.labels.code("roles", cell.role),
+                None if cell.weight is None else self.context.amount(cell.measure, cell.weight),
+            )
+            for cell in self.cells.get(card.id, ())
+        )
+
+    def _method_name(self, card: IndicatorCard, name: str) -> str:
+        found = self.context.method(card.id, name)
+        named = None if found is None else found[1].labels
+        return self.context.card_text(card.labels if named is None else named)
+
+    def _cell(self, unit_id: str) -> str:
+        """`Sexe : Femme` from `sex=female`."""
+        axis, _, member = unit_id.partition("=")
+        if axis == WHOLE:
+            return self.labels("people.everyone")
+        return self.labels(
+            "people.cell",
+            axis=self.context.dimension(axis),
+            member=self.context.member(axis, member),
         )
 
     def scope_table(self, card: IndicatorCard, title: str) -> FigureTable:
@@ -106,16 +148,10 @@ class Builder(ChartBuilder):
         )
 
     def unit_texts(self, card: IndicatorCard) -> list[str]:
-        """What the methods of a card count: contracts, lines of spending, or both."""
-        tables = [table == REGISTER for table in card.fact_tables]
-        return [
-            self.labels(f"method.{name}")
-            for name, present in (
-                ("unit_text", any(tables)),
-                ("spend_text", not all(tables)),
-            )
-            if present
-        ]
+        """What the methods of a card count: contracts, lines of spending, operations, people."""
+        names = {"contracts": "unit_text"}
+        grounds = dict.fromkeys(self.context.ground(card.id, m.name) for m in card.methods)
+        return [self.labels(f"method.{names.get(ground, f'{ground}_text')}") for ground in grounds]
 
     def bounds(self, card: IndicatorCard) -> list[tuple[str, tuple[str, ...]]]:
         """Perimeter, and what numerator, denominator and the rest are; spending has no floor."""
@@ -125,13 +161,18 @@ class Builder(ChartBuilder):
             (self.context.card_text(card.population_text),),
         )
         parts = ("numerator", "denominator", "unknown", "excluded", "interval", "maxima")
-        if REGISTER not in card.fact_tables:
+        grounds = {self.context.ground(card.id, method.name) for method in card.methods}
+        if "contracts" not in grounds:
+            ground = min(grounds)
+            secret = [(labels("secret.title"), (labels("secret.note"),))]
             return [
                 perimeter,
                 *(
-                    (labels(f"method.{part}"), (labels(f"method.{part}_spend"),))
+                    (labels(f"method.{part}"), (labels(f"method.{part}_{ground}"),))
                     for part in parts[:4]
+                    if f"method.{part}_{ground}" in labels.texts
                 ),
+                *(secret if ground == "people" else []),
                 (labels("method.interval"), (labels("method.interval_text"),)),
             ]
         return [
@@ -149,10 +190,20 @@ class Builder(ChartBuilder):
             if code in cards and self._known(cards[code])
         ]
 
+    def clause_figures(self) -> list[KeyFigure]:
+        """The cards of the section on insertion clauses."""
+        cards = self.context.catalogue.indicators
+        return [
+            self.key_figure(cards[code])
+            for code in CLAUSE_HEADLINES
+            if code in cards and self._known(cards[code])
+        ]
+
     def key_figure(self, card: IndicatorCard) -> KeyFigure:
         """The share in number, the share in value, the interval, a sentence."""
         method, kind = _headline(card)
-        result = self.figures.get(card, method.name, kind, "floor", self.context.year)
+        scope = main_scope(self.context.scopes(card, method))
+        result = self.figures.get(card, method.name, kind, scope, self.context.year)
         value = None
         reason = self.labels("status.not_computable")
         beside, sentence = Markup(""), []
@@ -160,18 +211,12 @@ class Builder(ChartBuilder):
             value = self.context.figure(result, "value") if result.status == "computed" else None
             reason = self.reason(result)
             if value is not None:
-                sentence.append(
-                    self.labels.html(
-                        f"card.of_total.{'share' if kind.unit == 'share' else 'number'}",
-                        numerator=self.context.figure(result, "numerator"),
-                        denominator=self.context.figure(result, "denominator"),
-                    )
-                )
-                beside = self.value_sentence(card, method, "floor") or Markup("")
+                sentence += self.total_sentence(card, method, kind, result)
+                beside = self.value_sentence(card, method, scope) or Markup("")
                 unknown = self.unknown_sentence(result)
                 if unknown is not None:
                     sentence.append(unknown)
-                previous = self.previous_sentence(card, method, kind, "floor")
+                previous = self.previous_sentence(card, method, kind, scope)
                 if previous is not None:
                     sentence.append(previous)
         return KeyFigure(
@@ -186,7 +231,20 @@ class Builder(ChartBuilder):
             None
             if result is None or value is None
             else band(result.unit, result.value, result.low, result.high, None),
+            result is not None and is_secret(result),
         )
+
+    def total_sentence(
+        self, card: IndicatorCard, method: Method, kind: ResultKind, result: Result
+    ) -> list[Markup]:
+        """What a headline is of: `12 marchés sur 40 dont l'information est connue`."""
+        ground = self.context.ground(card.id, method.name)
+        words = {part: self.context.figure(result, part) for part in ("numerator", "denominator")}
+        share = kind.unit == "share"
+        if ground in {"contracts", "spend"}:
+            return [self.labels.html(f"card.of_total.{'share' if share else 'number'}", **words)]
+        # A total of hours is no part of anything: its value has said it all.
+        return [self.labels.html("card.of_total.number", **words)] if share else []
 
 
 def _headline(card: IndicatorCard) -> tuple[Method, ResultKind]:

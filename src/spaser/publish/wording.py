@@ -10,7 +10,8 @@ from markupsafe import Markup
 from spaser.cards import IndicatorCard, Method
 from spaser.cards import Result as ResultKind
 from spaser.publish.context import WHOLE, Context
-from spaser.publish.model import Figures, Row, kinds_of
+from spaser.publish.marks import Figure
+from spaser.publish.model import Figures, Row, anchor, kinds_of
 from spaser.publish.reading import Result, Verdict
 
 MAIN = "floor"
@@ -20,6 +21,16 @@ MAIN = "floor"
 def main_scope(scopes: Sequence[str]) -> str:
     """The scope that a result is told in."""
     return MAIN if MAIN in scopes else scopes[0]
+
+
+def lower_first(text: str) -> str:
+    """The text inside a sentence: `Part en nombre` → `part en nombre`; sigles stay."""
+    return text if text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"
+
+
+def is_secret(result: Result) -> bool:
+    """Whether a figure is under statistical secrecy: it is printed `s`, never zero nor blank."""
+    return result.status == "suppressed"
 
 
 class Wording:
@@ -47,7 +58,24 @@ class Wording:
             figure(result, "high"),
             figure(result, "excluded"),
             self.lines(result, f"{self.context.card_text(card.labels)}, {label}, {head}"),
+            self.link(card, result),
+            is_secret(result),
         )
+
+    def link(self, card: IndicatorCard, result: Result) -> tuple[str, str] | None:
+        """Where a figure opens that is not made of contracts: its address, and what it is called.
+
+        The lines of persons stay with the facilitator: a figure about people opens on the published
+        aggregates it is computed from.
+        """
+        if result.year != self.context.year:
+            return None
+        ground = self.context.ground(result.code, result.method)
+        if ground == "people":
+            return f"#{anchor(card.id)}-agregats", self.labels("people.open")
+        if ground == "operations" and self.context.operations_page is not None:
+            return self.context.operations_page, self.labels("people.open_operations")
+        return None
 
     def lines(self, result: Result | Verdict, what: str) -> dict[str, str] | None:
         """What the button that opens the contract lines carries; only this year's are embedded."""
@@ -70,6 +98,8 @@ class Wording:
         """Why a result has no value."""
         if result.status == "computed":
             return ""
+        if is_secret(result):
+            return self.labels("secret.words")
         status = self.labels.code("status", result.status)
         why = self.why(result)
         return f"{status}{'' if not why else self._colon() + why}"
@@ -91,13 +121,19 @@ class Wording:
         if result is None:
             return ()
         value = self.context.figure(result, "value", compact=True)
+        if is_secret(result):
+            return (self.labels.html("finding.suppressed", year=result.year),)
         if result.status != "computed" or value is None:
             why = self.why(result) or "—"
             return (self.labels.html("finding.not_computable", year=result.year, reason=why),)
         share = kind.unit == "share"
         counted = share and kind.measure == "count"
-        spent = share and not self.context.counts_contracts(card.id, method.name)
-        family = "finding.scope" if counted or spent else "finding.perimeter"
+        ground = self.context.ground(card.id, method.name)
+        if ground in {"people", "operations"}:
+            return self.hour_sentences(card, method, kind, result, value)
+        family = (
+            "finding.scope" if counted or (share and ground == "spend") else "finding.perimeter"
+        )
         words = {
             "value": value,
             "year": result.year,
@@ -116,6 +152,20 @@ class Wording:
             )
             if sentence is not None
         )
+
+    def hour_sentences(
+        self, card: IndicatorCard, method: Method, kind: ResultKind, result: Result, value: Figure
+    ) -> tuple[Markup, ...]:
+        """The finding about hours, people or operations: what it is, its value, the year before."""
+        label = self.context.result_label(card, method, kind.measure, kind.unit)
+        parts = [self.context.figure(result, part) for part in ("numerator", "denominator")]
+        share = kind.unit == "share" and None not in parts
+        words = {"label": label, "value": value, "year": result.year}
+        words |= {"numerator": parts[0], "denominator": parts[1]} if share else {}
+        first = self.labels.html(f"finding.hours_{'share' if share else 'number'}", **words)
+        scope = main_scope(self.context.scopes(card, method))
+        previous = self.previous_sentence(card, method, kind, scope)
+        return (first, *(s for s in (self.unknown_sentence(result), previous) if s is not None))
 
     def unknown_sentence(self, result: Result) -> Markup | None:
         """What unknowns leave open; nothing where there are none."""
@@ -152,6 +202,8 @@ class Wording:
         if previous is None:
             return None
         value = self.context.figure(previous, "value", compact=True)
+        if is_secret(previous):
+            return self.labels.html("finding.previous_secret", year=previous.year)
         if previous.status != "computed" or value is None:
             return self.labels.html("finding.previous_none", year=previous.year)
         return self.labels.html("finding.previous", year=previous.year, value=value)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.generators.demo import audit, lists, own, registers, spend
+from tests.generators.demo import audit, hour_answers, lists, own, registers, spend
 from tests.generators.demo.registers import (
     BUYERS,
     CCAS,
@@ -35,7 +35,7 @@ FACTS: Mapping[str, Callable[[Contract], bool | None]] = {
 class World:
     """Everything the demo holds: what is published, the centre's register and its ledger, spend.
 
-    `contracts` are those of the demo with the values in force.
+    `contracts` are those of the demo with the values in force; `hours` the insertion clauses.
     """
 
     book: Book
@@ -43,6 +43,7 @@ class World:
     decisions: Sequence[own.Decision]
     spend: Sequence[spend.Line]
     contracts: Sequence[Contract]
+    hours: hour_answers.Hours
 
 
 def make_world() -> World:
@@ -51,7 +52,8 @@ def make_world() -> World:
     register = own.entries(book)
     decisions = own.decisions(book, register)
     contracts = own.in_force(book, register, decisions)
-    return World(book, register, decisions, spend.lines(), contracts)
+    clauses = hour_answers.make_hours(contracts)
+    return World(book, register, decisions, spend.lines(), contracts, clauses)
 
 
 # --- totals --------------------------------------------------------------------------------------
@@ -159,6 +161,7 @@ def records(world: World) -> Record:
     files |= {own.FILE: own.rows_read(register)}
     files |= {name: years[year] for year, name in spend.FILES.items()}
     files |= {name: len(content().splitlines()) - 1 for name, content in lists.FILES.items()}
+    files |= hour_answers.records(world.hours)
     return {
         "files": {name: files[name] for name in sorted(files)},
         "contract_records": published + len(register),
@@ -281,6 +284,13 @@ HEADER = """\
 # register: the centre's own one, which is the reference for 2024 and 2025.
 #   levels: rows of curated.reconciliation with both sides. not_by_id: register -> DECP.
 # duties: indicators.duty. suspicions: rows of a rule, or the number a habit tells.
+# hours: the insertion clauses, before secrecy.
+#   quarantine: lines of curated.hours by reason. balances: its lines and hours by year and buyer.
+#   committed: SOC-11. figures: SOC-12, 14 to 17, 19, 24 and main criterion, of
+#     facts.people_figures. secret: cells that indicators.figures must not publish.
+#   never_written: texts of the logs that no table, report or message may hold.
+#   traps[].expect: lines of curated.hours, rows of quality.follow_up, of curated.returns and
+#     curated.operations (values in the row), of quality.findings; at least as many as said.
 """
 
 
@@ -320,6 +330,7 @@ def answers_text(world: World, scheme: Path) -> str:
         "duties": [OneLine(line) for line in spend.duties(world.spend)],
         "suspicions": [OneLine(line) for line in suspicions(world)],
         "audit": audit.audit_answers(audited(world)),
+        "hours": hour_answers.answers(world.hours, world.contracts),
         "traps": [
             {
                 "id": trap.trap_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.generators.demo import audit, lists, own, spend
+from tests.generators.demo import audit, hour_files, lists, own, spend
 from tests.generators.demo.answers import World, answers_text, audited, make_world
 from tests.generators.demo.registers import file_bytes
 
@@ -23,6 +23,8 @@ def contents(world: World) -> dict[Path, bytes]:
     files[own.FILE] = own.workbook(world.register)
     files |= {name: spend.ledger(world.spend, year) for year, name in spend.FILES.items()}
     files |= {name: content() for name, content in lists.FILES.items()}
+    hours = hour_files.contents(world.hours.log)
+    files |= {f"{hour_files.FOLDER}/{name}": content for name, content in hours.items()}
     return {
         **{DATA / name: files[name] for name in sorted(files)},
         LEDGER: own.ledger(world.decisions),
@@ -35,8 +37,8 @@ def write(root: Path = ROOT) -> list[Path]:
     """Write everything under `root`; registers of an older run are removed."""
     files = contents(make_world())
     (root / DATA).mkdir(parents=True, exist_ok=True)
-    for stale in (root / DATA).iterdir():
-        if stale.name != NOTE:
+    for stale in (root / DATA).rglob("*"):
+        if stale.is_file() and stale.name != NOTE:
             stale.unlink()
     for place, content in files.items():
         (root / place).parent.mkdir(parents=True, exist_ok=True)

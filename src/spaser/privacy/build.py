@@ -1,0 +1,187 @@
+"""`facts.people_figures` → `indicators.figures` and `quality.suppression`: the only door.
+
+Each year is masked by itself. No table prints a figure over several years, an hour is worked in one
+year, and people are counted anew each year: nothing adds up across years, however many of the
+people are the same. What a year is linked to are the editions of that same year published before
+(`editions.py`): later returns, corrections, a wider perimeter.
+
+Three measures have no threshold of their own and follow the people and hours of their row:
+
+- clause contracts are public facts: printed where people and hours both are;
+- employment contracts too, in years in which no row has fewer of them than people: then whatever
+  moves leave the people of hidden rows uncertain leave their contracts uncertain as well;
+- pending hours may be one person's, and how many people are behind them is not counted: they are
+  printed of the whole scheme and of its buyers, never by axis, and of all its buyers or of none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+from spaser.cards import Catalogue
+from spaser.findings import Finding, findings_table, write_findings
+from spaser.privacy.cube import Row, members_of, read_years
+from spaser.privacy.editions import sealed
+from spaser.privacy.rules import ANY, HOURS, PEOPLE, Rules, rules_on
+from spaser.privacy.structure import Edition
+from spaser.privacy.suppress import COMPLEMENTARY, PUBLISHED, REASONS, Decision, mask_edition
+from spaser.warehouse import Connection, Tables, session
+
+FIGURES, SUPPRESSION, FACTS = "indicators.figures", "quality.suppression", "facts.people_figures"
+
+_SHOWN = Decision(PUBLISHED, "published")
+_FOLLOWS = Decision(COMPLEMENTARY, "follows")
+
+Line = tuple[Row, str, Decimal, Decision]
+"""A row, a measure of it, its value and what was decided."""
+
+
+@dataclass(frozen=True)
+class Year:
+    """The decisions of one year, and what earlier editions expose of it."""
+
+    lines: tuple[Line, ...]
+    exposed: tuple[str, ...]
+
+
+def build(tables: Tables, catalogue: Catalogue) -> int:
+    """Write `indicators.figures`, `quality.suppression` and the findings of suppression.
+
+    The rules are those in force on the reference day (`as_of` of `quality.run`), the day the
+    figures would be published; without one, those in force today and not ended.
+
+    Returns:
+        The number of rows of `indicators.figures`.
+
+    Raises:
+        InputError: rules or sealed editions that cannot be read, figures that contradict each
+            other or cross two sensitive variables.
+    """
+    with session() as connection:
+        found: dict[int, list[Row]] = {}
+        if tables.exists(FACTS):
+            found = read_years(connection, tables.scan(FACTS))
+        rules = rules_on(catalogue.reference("suppression_rules"), _day(connection, tables))
+        years = {year: decide(found[year], rules, sealed(tables, year)) for year in sorted(found)}
+        _write_findings(connection, catalogue, tables, years)
+        lines = [line for year in years.values() for line in year.lines]
+        connection.register("suppression_lines", _table(lines))
+        tables.write(connection, SUPPRESSION, _SUPPRESSION_SQL)
+        return tables.write(connection, FIGURES, _FIGURES_SQL)
+
+
+def decide(rows: Sequence[Row], rules: Rules, earlier: Sequence[Edition]) -> Year:
+    """What is printed of one year, of every measure of every row."""
+    members = members_of(rows)
+    figures = tuple(figure for row in rows for figure in row.figures(members))
+    mask = mask_edition(Edition(figures), rules, earlier)
+    told = {
+        row: {measure: mask.decisions[key] for measure, key in row.keys(members).items()}
+        for row in rows
+    }
+    return Year(tuple(_lines(told)), mask.exposed)
+
+
+def _lines(told: Mapping[Row, Mapping[str, Decision]]) -> Iterator[Line]:
+    """The five measures of every row; a number that is not known has no line."""
+    shown = {row for row, of in told.items() if all(d.state == PUBLISHED for d in of.values())}
+    enough = all(row.work_contracts is None or row.work_contracts >= row.people for row in told)
+    pending = _shows_buyers_pending(told, shown)
+    for row, decisions in told.items():
+        yield row, PEOPLE, Decimal(row.people), decisions[PEOPLE]
+        yield row, HOURS, row.hours, decisions[HOURS]
+        is_shown = row in shown
+        if row.work_contracts is not None:
+            follows = is_shown and enough
+            yield row, "work_contracts", Decimal(row.work_contracts), _follower(follows)
+        if row.contracts is not None:
+            yield row, "contracts", Decimal(row.contracts), _follower(is_shown)
+        if row.pending_hours is not None:
+            follows = is_shown and row.axis == ANY and (row.buyer_id == ANY or pending)
+            yield row, "pending_hours", row.pending_hours, _follower(follows)
+
+
+def _follower(is_shown: bool) -> Decision:
+    return _SHOWN if is_shown else _FOLLOWS
+
+
+def _shows_buyers_pending(told: Mapping[Row, object], shown: set[Row]) -> bool:
+    """Whether pending hours are printed by buyer: no buyer's would follow from the others'."""
+    buyers = [row for row in told if row.axis == ANY and row.buyer_id != ANY and row.pending_hours]
+    return all(row in shown and row.people > 0 for row in buyers)
+
+
+def _day(connection: Connection, tables: Tables) -> date:
+    if tables.exists("quality.run"):
+        query = f"select max(as_of) from {tables.scan('quality.run')}"
+        [(day,)] = connection.execute(query).fetchall()
+        if day is not None:
+            found: date = day
+            return found
+    return date.max
+
+
+def _write_findings(
+    connection: Connection, catalogue: Catalogue, tables: Tables, years: Mapping[int, Year]
+) -> None:
+    """What earlier editions told for ever, named without any number."""
+    findings = [
+        Finding("suppression_exposed", table_name=FIGURES, key=name, detail=str(year))
+        for year, decided in years.items()
+        for name in decided.exposed
+    ]
+    connection.register("exposed_findings", findings_table(findings))
+    write_findings(connection, catalogue, tables, "suppression", "select * from exposed_findings")
+
+
+def _table(lines: Sequence[Line]) -> pa.Table:
+    """One row per figure: its key, value, state and reason."""
+    columns: dict[str, list[object]] = {
+        "year": [row.year for row, *_ in lines],
+        "buyer_id": [row.buyer_id for row, *_ in lines],
+        "axis": [row.axis for row, *_ in lines],
+        "member": [row.member for row, *_ in lines],
+        "measure": [measure for _, measure, *_ in lines],
+        "value": [value for _, _, value, _ in lines],
+        "state": [told.state for *_, told in lines],
+        "reason": [told.reason for *_, told in lines],
+        "reason_fr": [REASONS[told.reason][0] for *_, told in lines],
+        "reason_en": [REASONS[told.reason][1] for *_, told in lines],
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in _SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=_SCHEMA)
+
+
+_SCHEMA = pa.schema(
+    [
+        ("year", pa.int32()),
+        ("buyer_id", pa.string()),
+        ("axis", pa.string()),
+        ("member", pa.string()),
+        ("measure", pa.string()),
+        ("value", pa.decimal128(18, 2)),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("reason_fr", pa.string()),
+        ("reason_en", pa.string()),
+    ]
+)
+
+_FIGURES_SQL = f"""
+select year, buyer_id, axis, member, measure,
+       case when state = '{PUBLISHED}' then value end as value,
+       state = '{PUBLISHED}' as is_published
+from suppression_lines
+order by year, buyer_id, axis, member, measure
+"""
+
+_SUPPRESSION_SQL = """
+select year, buyer_id, axis, member, measure, state, reason, reason_fr, reason_en
+from suppression_lines
+order by year, buyer_id, axis, member, measure
+"""
