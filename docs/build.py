@@ -61,6 +61,23 @@ DIMENSIONS = {
     "procedure_code": "procédure",
     "amount_band": "tranche de montant",
     "department_code": "département d'exécution",
+    "commitment_mode": "mode de l'engagement",
+    "modality": "modalité",
+    "criterion": "critère principal",
+    "qpv": "quartier prioritaire",
+    "activity_sector": "secteur d'activité",
+    "sex": "sexe",
+    "age_band": "tranche d'âge",
+    "training_level": "niveau de formation",
+    "structure_kind": "type de structure",
+    "exit_6_months": "situation à 6 mois",
+    "exit_12_months": "situation à 12 mois",
+}
+ABOUT = {
+    "contracts": "",
+    "companies": "Dit des heures d'entreprises : masqué (« s ») sous le secret statistique",
+    "people": "Calculé sur les agrégats publiables (`indicators.figures`), jamais sur des lignes "
+    "de personnes : masqué (« s ») dès que l'un d'eux l'est",
 }
 DIRECTIONS = {
     "up": "plus haut vaut mieux",
@@ -69,13 +86,24 @@ DIRECTIONS = {
 }
 SEVERITIES = {"ERROR": "bloquant", "WARN": "à regarder"}
 STATUS = {"verified": "vérifié", "to_check": "à vérifier"}
-MEASURES = {"count": "nombre", "value": "valeur", "fields": "champs", "offers": "offres"}
+MEASURES = {
+    "count": "nombre",
+    "value": "valeur",
+    "fields": "champs",
+    "offers": "offres",
+    "people": "personnes",
+    "hours": "heures",
+    "pending_hours": "heures en attente",
+}
 UNITS = {
     "share": "part (0–1)",
     "contracts": "marchés et lots",
     "eur": "€ HT",
     "offers": "offres",
     "fields": "champs",
+    "people": "personnes",
+    "hours": "heures",
+    "fte": "équivalents temps plein",
 }
 UNITS_OF_NAMES = {
     "_eur": "€ HT",
@@ -85,6 +113,7 @@ UNITS_OF_NAMES = {
     "_date": "jour",
     "_count": "nombre",
     "_fields": "champs",
+    "_hours": "heures",
 }
 """Units are in the names of columns."""
 
@@ -192,8 +221,10 @@ def _summary(card: IndicatorCard) -> tuple[str, ...]:
 
 def _indicator(card: IndicatorCard) -> str:
     dimensions = ", ".join(DIMENSIONS[name] for name in card.dimensions) or "aucune"
+    population = "" if card.population == "true" else f" `{card.population}`"
     facts = (
-        f"Population : {card.population_text.fr} `{card.population}`",
+        f"Population : {card.population_text.fr}{population}",
+        *filter(None, [ABOUT[card.about]]),
         f"Ventilations : {dimensions}",
         f"Sens : {DIRECTIONS[card.direction]}",
     )
@@ -224,6 +255,9 @@ def _method(method: Method) -> tuple[str, str, str]:
 
 
 def _formula(method: Method) -> str:
+    """What a method computes; of people, by the members of an axis."""
+    if method.axis or method.within or method.divisor:
+        return _people_formula(method)
     formulas = {
         "share": f"part des unités où `{method.met}` est vrai, parmi celles où c'est connu",
         "total": "somme sur les unités"
@@ -231,9 +265,25 @@ def _formula(method: Method) -> str:
         "mean": f"moyenne de `{method.of}` là où il est connu",
         "median": f"médiane de `{method.of}` là où il est connu",
         "ratio": f"somme de `{method.part}` sur somme de `{method.whole}`",
+        "rate": f"somme de `{method.part}` sur somme de `{method.whole}`, qui peut dépasser 1",
     }
     text = formulas[method.kind]
     return f"{text} ; population propre : `{method.population}`" if method.population else text
+
+
+def _people_formula(method: Method) -> str:
+    members = _listed(method.member)
+    if method.other_than:
+        members = f"tout sauf {_listed(method.other_than)}"
+    formulas = {
+        "total": f"total de `{method.axis}` = {members}" if method.axis else "total",
+        "share": f"part de `{method.axis}` = {members}, parmi ceux où `{method.axis}` est connu",
+        "known": f"part où `{method.axis}` est connu",
+    }
+    text = formulas[method.kind]
+    if method.divisor:
+        text += f", divisé par les heures d'un temps plein (`fte_divisor`, `{method.divisor}`)"
+    return f"{text} ; parmi `{method.within}`" if method.within else text
 
 
 def _legal(legal: Legal) -> str:

@@ -42,7 +42,7 @@ def test_no_expectation_is_left_unread():
     assert {kind for trap in TRAPS for kind in trap["expect"]} <= read
     assert set(ANSWERS) == {
         *("as_of", "floor_eur", "buyers", "records", "totals", "register", "spend", "duties"),
-        *("suspicions", "audit", "traps"),
+        *("suspicions", "audit", "traps", "hours"),
     }
     assert set(ANSWERS["totals"]) == {"contracts", "results", "spend", "verdicts"}
     assert len({trap["id"] for trap in TRAPS}) == len(TRAPS) > 50

@@ -125,7 +125,7 @@ select
         as has_environmental_criterion,
     case when is_reserved then coalesce(nullif(reserved_article, 'none'), 'unspecified')
         when not is_reserved then 'none' end as reserved_for,
-    clause_themes, exception_code, exception_reason,
+    clause_themes, exception_code, exception_reason, is_insertion_object,
     is_innovative,
     case when offers_received >= 1 then offers_received end as offers_received,
     ccag,

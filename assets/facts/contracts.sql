@@ -9,6 +9,9 @@ select
     c.amount_is_maximum as is_maximum,
     c.has_social_clause or c.has_social_criterion or c.is_reserved as has_social_consideration,
     c.has_social_clause, c.has_social_criterion, c.is_reserved,
+    case when k.uid is not null then k.has_insertion_hours
+        when not c.has_social_clause then false end as has_insertion_hours,
+    c.is_insertion_object,
     c.has_environmental_clause or c.has_environmental_criterion as has_environmental_consideration,
     c.has_environmental_clause, c.has_environmental_criterion,
     c.has_social_clause or c.has_social_criterion or c.is_reserved
@@ -24,6 +27,7 @@ from curated.contracts c
 cross join reference.scheme s
 join curated.buyers u on u.buyer_id = c.buyer_id and u.in_scheme
 left join curated.holder_facts h on h.uid = c.uid
+left join curated.committed_contracts k on k.uid = c.uid
 left join reference.amount_bands b
     on c.amount_initial_eur >= b.from_eur and (b.to_eur is null or c.amount_initial_eur < b.to_eur)
 order by c.year, c.uid

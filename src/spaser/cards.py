@@ -10,7 +10,7 @@ import csv
 import difflib
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -228,6 +228,12 @@ class Result(Model):
     unit: str
 
 
+PEOPLE_TABLE = "indicators.figures"
+"""What cards about people read: figures after suppression, the only door."""
+
+Kind = Literal["share", "total", "mean", "median", "ratio", "rate", "known"]
+
+
 class Method(Model):
     """One way to compute an indicator, over the card's population unless it names its own.
 
@@ -237,11 +243,21 @@ class Method(Model):
     share: weight of the units where `met` is true over the weight of those where it is known.
     total: the weight of the units where `met` is true.
     mean, median: of `of`, over the units where it is known.
-    ratio: sum of `part` over sum of `whole`.
+    ratio: sum of `part` over sum of `whole`, of which it is a part.
+    rate: sum of `part` over sum of `whole`, which it may exceed; no interval while a unit is
+    unknown.
+
+    A method of a card about people reads figures that went through suppression. Its place is a
+    member of an `axis`, `within` a member of another one (`left_6_months=yes`) or everywhere:
+
+    total: the figure of `member`, of everybody without an axis; divided by the `divisor` (an item
+    of the setting `fte_divisor`) where it is in full-time equivalents.
+    share: of those whose member is known, those of the members named, or of all but `other_than`.
+    known: of everybody, those whose member is known.
     """
 
     name: str = "default"
-    kind: Literal["share", "total", "mean", "median", "ratio"] = "share"
+    kind: Kind = "share"
     labels: Text | None = None
     fact_table: str | None = None
     population: str | None = None
@@ -249,7 +265,22 @@ class Method(Model):
     of: str | None = None
     part: str | None = None
     whole: str | None = None
+    weights: dict[str, str] = Field(default_factory=dict)
+    axis: str | None = None
+    member: tuple[str, ...] = ()
+    other_than: tuple[str, ...] = ()
+    within: str | None = None
+    divisor: str | None = None
+    dimensions: tuple[str, ...] | None = None
     results: tuple[Result, ...]
+
+    @property
+    def place(self) -> tuple[tuple[str, str], ...]:
+        """The axis and member that the method is within; none: everywhere."""
+        if self.within is None:
+            return ()
+        axis, _, member = self.within.partition("=")
+        return ((axis, member),)
 
     @model_validator(mode="after")
     def _another_table_has_another_population(self) -> Method:
@@ -297,18 +328,29 @@ class DefaultTarget(Model):
     status: Literal["verified", "to_check"]
 
 
+About = Literal["contracts", "companies", "people"]
+"""Whom a figure tells something of. Of people: computed from published aggregates, never from
+lines. Of companies (hours they had validated): hidden where such an aggregate is."""
+
+
 class IndicatorCard(Model):
-    """One indicator of the catalogue."""
+    """One indicator of the catalogue.
+
+    `weights`: measure → the column of the fact table that it weighs (hours: committed_hours); a
+    method may name its own. `value` is `value_weight` unless it is named there.
+    """
 
     key: str
     id: str
     axis: Literal["general", "social", "environment", "economy", "ethics", "governance"]
     labels: Text
     counts: Text
+    about: About = "contracts"
     fact_table: str = "facts.contracts"
-    population: str
+    population: str = "true"
     population_text: Text
     value_weight: str = "amount_usable_eur"
+    weights: dict[str, str] = Field(default_factory=dict)
     methods: tuple[Method, ...]
     dimensions: tuple[str, ...]
     direction: Literal["up", "down", "none"]
@@ -326,17 +368,47 @@ class IndicatorCard(Model):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _people_are_read_in_published_figures(self) -> IndicatorCard:
+        is_about_people = self.about == "people"
+        if is_about_people != (self.fact_table == PEOPLE_TABLE):
+            msg = f"about: people and fact_table: {PEOPLE_TABLE} go together"
+            raise ValueError(msg)
+        allowed = (
+            {"share", "total", "known"} if is_about_people else set(get_args(Kind)) - {"known"}
+        )
+        for method in self.methods:
+            if method.kind not in allowed:
+                msg = f"method {method.name}: kind {method.kind} is not one of {sorted(allowed)}"
+                raise ValueError(msg)
+            if not is_about_people and (method.axis or method.within or method.divisor):
+                msg = f"method {method.name}: axis, within and divisor are about people only"
+                raise ValueError(msg)
+            if is_about_people and method.kind != "total" and method.axis is None:
+                msg = f"method {method.name}: a {method.kind} needs an axis"
+                raise ValueError(msg)
+        return self
+
     def table_of(self, method: Method) -> str:
         """The fact table that a method reads."""
         return method.fact_table or self.fact_table
 
     def dimensions_of(self, method: Method) -> tuple[str, ...]:
-        """The dimensions of a method: the card's, when it reads the card's fact table."""
+        """The dimensions of a method: its own, else the card's when it reads its fact table."""
+        if method.dimensions is not None:
+            return method.dimensions
         return self.dimensions if self.table_of(method) == self.fact_table else ()
+
+    def weight_of(self, method: Method, measure: str) -> str | None:
+        """The column that a measure weighs; null: it counts units, or the method sums its own."""
+        weights = {"value": self.value_weight} | self.weights | method.weights
+        return weights.get(measure)
 
     @property
     def fact_tables(self) -> tuple[str, ...]:
-        """The fact tables that the methods read, each once."""
+        """The fact tables that the methods read, each once; none of a card about people."""
+        if self.about == "people":
+            return ()
         return tuple(dict.fromkeys(self.table_of(method) for method in self.methods))
 
 

@@ -14,7 +14,7 @@ from spaser import curate
 from spaser.curate import Settings
 from spaser.curate.records import LONGEST_SILENCE, reference_date
 from spaser.warehouse import Tables
-from tests.curate.run import CARDS, contract, one, register, rows, run_files
+from tests.curate.run import BUYER, CARDS, contract, one, register, rows, run_files
 from tests.curate.run import scheme_for_files as scheme_of
 
 DAY = timedelta(days=1)
@@ -171,3 +171,15 @@ def test_as_of_given_by_the_caller_decides(tmp_path):
     curate.build(tables, CARDS, "curated/records", Settings(scheme_of((path,)), date(2024, 4, 1)))
     dates = rows(tables, "select notified_date from curated.records order by contract_id")
     assert dates == [{"notified_date": None}, {"notified_date": date(2024, 3, 1)}]
+
+
+def test_the_reference_date_follows_the_clauses_when_no_contract_is_notified_any_more(tmp_path):
+    decp = register(tmp_path, "decp.json", [contract(dateNotification="2024-03-01")])
+    log = tmp_path / "suivi.csv"
+    log.write_text(
+        "marche_id,maitre_ouvrage,entreprise_siret,evenement,date\n"
+        f"2024-001,{BUYER},00040001000013,relance,2025-02-11\n",
+        encoding="utf-8",
+    )
+    tables = run_files(tmp_path / "built", [decp, log], last="curated/records")
+    assert rows(tables, "select as_of from quality.run") == [{"as_of": date(2025, 2, 11)}]

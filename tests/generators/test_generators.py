@@ -21,7 +21,10 @@ from tests.generators.demo import answers as right
 from tests.generators.demo import audit, files, lists, own, registers, spend
 
 ROOT = files.ROOT
-RAW = sorted(file for file in (ROOT / files.DATA).iterdir() if file.name != files.NOTE)
+RAW = sorted(
+    (file for file in (ROOT / files.DATA).rglob("*") if file.is_file() and file.name != files.NOTE),
+    key=lambda file: file.relative_to(ROOT / files.DATA).as_posix(),
+)
 REGISTERS = [file for file in RAW if file.name.startswith("decp")]
 
 
@@ -209,8 +212,9 @@ def test_share_bounds_worked_by_hand(book: registers.Book) -> None:
 
 
 def test_lisezmoi_names_every_file() -> None:
-    text = (ROOT / files.DATA / files.NOTE).read_text(encoding="utf-8")
-    assert [file.name for file in RAW if f"`{file.name}`" not in text] == []
+    notes = sorted((ROOT / files.DATA).rglob(files.NOTE))
+    text = "".join(note.read_text(encoding="utf-8") for note in notes)
+    assert [file.name for file in RAW if file.name not in text] == []
 
 
 # --- the centre's own register, spend, lists, audit ----------------------------------------------

@@ -1,10 +1,16 @@
-"""A register of any size, for the benchmark: `python -m tests.generators.volume N FILE [--ndjson]`.
+"""Registers and hour logs of any size, for the benchmarks.
+
+`python -m tests.generators.volume N FILE [--ndjson]`: a register.
 
 Writes N contracts or awarded lots in the 2022 format, as one JSON object (`{"marches": {"marche":
 […]}}`) or, with `--ndjson`, the same records one a line. About 1.2 kB a record. Seeded: the same N
 gives the same bytes. N/200 buyers (at least 50), five years; N/100 further records are
 republications with another amount; three records in twenty are the lots of one consultation, under
-one id; some contracts are amended, some say nothing of their considerations. All is fictional.
+one id; some contracts are amended, some say nothing of their considerations.
+
+`python -m tests.generators.volume N FOLDER --hours`: N hour lines in the canonical log, of N/50
+people on the N/500 contracts of a register of three buyers, with their commitments and participant
+sheets. One line in a hundred cannot be right. All is fictional.
 """
 
 from __future__ import annotations
@@ -13,11 +19,14 @@ import argparse
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from tests.generators.demo import clauses, hour_files
+from tests.generators.demo import people as people_files
 from tests.generators.demo.registers import (
     CLAUSE,
     CRITERION,
@@ -134,10 +143,10 @@ def _objects() -> list[str]:
     return [_text(f"{title} {tail} des charges")[1:-1] for title in titles]
 
 
-def records(count: int, seed: int = SEED) -> Iterator[str]:
+def records(count: int, seed: int = SEED, buyer_count: int | None = None) -> Iterator[str]:
     """The records as JSON texts: `count` contracts or lots, then one republication in a hundred."""
     rng = random.Random(seed)
-    buyers = [fictional_siret(number) for number in range(1, max(count // 200, 50) + 1)]
+    buyers = _buyers(buyer_count or max(count // 200, 50))
     middles = [_middle(number, rng) for number in range(VARIANTS)]
     objects = _objects()
     # Round amounts around 60 k€, from 2 k€ to several millions.
@@ -148,6 +157,10 @@ def records(count: int, seed: int = SEED) -> Iterator[str]:
             count // 100, random.Random(seed + 1), (buyers, middles, objects, amounts), True
         ),
     )
+
+
+def _buyers(count: int) -> list[str]:
+    return [fictional_siret(number) for number in range(1, count + 1)]
 
 
 def _contracts(
@@ -184,7 +197,14 @@ def _contracts(
         )
 
 
-def write(count: int, file: Path, *, ndjson: bool = False, seed: int = SEED) -> int:
+def write(
+    count: int,
+    file: Path,
+    *,
+    ndjson: bool = False,
+    seed: int = SEED,
+    buyer_count: int | None = None,
+) -> int:
     """Write the register; the number of records written is returned."""
     opening, between, closing = (
         ("", "\n", "\n") if ndjson else ('{"marches":{"marche":[', ",", "]}}")
@@ -193,7 +213,7 @@ def write(count: int, file: Path, *, ndjson: bool = False, seed: int = SEED) -> 
     with file.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write(opening)
         block: list[str] = []
-        for record in records(count, seed):
+        for record in records(count, seed, buyer_count):
             block.append(record)
             if len(block) == PER_WRITE:
                 stream.write((between if written else "") + between.join(block))
@@ -206,14 +226,155 @@ def write(count: int, file: Path, *, ndjson: bool = False, seed: int = SEED) -> 
     return written
 
 
+# --- hours ---------------------------------------------------------------------------------------
+
+HOURS, REGISTER = "heures.csv", "marches.json"
+COMMITMENTS, PARTICIPANTS = "engagements.csv", "participants.csv"
+LINES_PER_PERSON, LINES_PER_CONTRACT = 50, 500
+BUYERS = 3
+ELIGIBLE_MONTHS = 24
+FACILITATOR = "PLIE d'Exemple"
+_MONTHS = [f"{year}-{month:02d}" for year in range(2021, 2026) for month in range(1, 13)]
+_STATES = (*["Validée"] * 45, "Corrigée", "Corrigée", "Rejetée", "Déclarée", "Déclarée")
+_WAYS = (
+    ("Embauche directe", "", "CDD"),
+    ("Mise à disposition", "ETTI", "Contrat de mission"),
+    ("Sous-traitance", "ACI", "CDDI"),
+)
+_SECTORS = ("BTP", "BTP", "Propreté", "Espaces verts", "Restauration")
+_CRITERIA = ("RSA", "RSA", "DETLD", "DELD", "CAP_BEP", "TH", "SENIOR, RSA", "JEUNE, QPV")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A contract that has a clause, and the company on it."""
+
+    contract_id: str
+    buyer: str
+    company: str
+
+
+def _places(lines: int) -> list[_Place]:
+    """The contracts of the register that share their id with none."""
+    buyers = _buyers(BUYERS)
+    return [
+        _Place(f"{number:09d}", buyers[number * 7919 % BUYERS], fictional_siret(60_000 + number))
+        for number in range(max(lines // LINES_PER_CONTRACT, 20))
+        if number % 20 < 20 - LOTS
+    ]
+
+
+def write_hours(lines: int, folder: Path) -> list[Path]:
+    """Write a register, commitments, participant sheets and the log; the files are returned."""
+    places = _places(lines)
+    people = max(lines // LINES_PER_PERSON, 1)
+    files = [folder / name for name in (REGISTER, COMMITMENTS, PARTICIPANTS, HOURS)]
+    write(max(lines // LINES_PER_CONTRACT, 20), files[0], buyer_count=BUYERS)
+    for file, rows in zip(
+        files[1:],
+        (_commitments(places), _participants(people), _hour_lines(lines, places)),
+        strict=True,
+    ):
+        with file.open("w", encoding="utf-8", newline="\n") as stream:
+            while block := list(islice(rows, PER_WRITE)):
+                stream.write("\n".join(block) + "\n")
+    return files
+
+
+def _row(header: Sequence[str], **cells: object) -> str:
+    return ";".join(str(cells.get(name, "")) for name in header)
+
+
+def _commitments(places: Sequence[_Place]) -> Iterator[str]:
+    yield ";".join(clauses.HEADER)
+    for place in places:
+        yield _row(
+            clauses.HEADER, marche_id=place.contract_id, maitre_ouvrage=place.buyer,
+            facilitateur=FACILITATOR, entreprise_siret=place.company, mode="Volume fixe",
+            date_effet="2021-01-01", heures=LINES_PER_CONTRACT * 12, debut="2021-01-01",
+            fin="2025-12-31", periodicite="Trimestriel",
+        )  # fmt: skip
+
+
+def _first_month(person: int) -> int:
+    return person * 7 % (len(_MONTHS) - ELIGIBLE_MONTHS)
+
+
+def _participants(people: int) -> Iterator[str]:
+    yield ";".join(people_files.HEADER)
+    for person in range(people):
+        yield _row(
+            people_files.HEADER, beneficiaire_id=f"PLIE-{person:07d}", facilitateur=FACILITATOR,
+            sexe="Femme" if person % 3 == 0 else "Homme", annee_naissance=1960 + person % 45,
+            niveau_formation="CAP/BEP" if person % 2 else "Sans diplôme",
+            publics=_CRITERIA[person % len(_CRITERIA)],
+            residence_qpv="oui" if person % 4 == 0 else "non",
+            eligible_du=f"{_MONTHS[_first_month(person)]}-05",
+        )  # fmt: skip
+
+
+def _hour_lines(lines: int, places: Sequence[_Place]) -> Iterator[str]:
+    """Fifty lines a person, two or three a month, each on another contract.
+
+    Of a thousand: five copy the line before, three name no known contract, two are negative.
+    """
+    header = hour_files.HEADER
+    yield ";".join(header)
+    # One text per line, filled by place: a million of them must not take a minute.
+    template = ";".join(f"{{{name}}}" if name in _FILLED else "" for name in header)
+    before = ""
+    for number in range(lines):
+        person, rank = divmod(number, LINES_PER_PERSON)
+        month = _first_month(person) + rank % ELIGIBLE_MONTHS
+        place = places[(person * 37 + rank // ELIGIBLE_MONTHS * 613) % len(places)]
+        way, kind, employed = _WAYS[person % 3]
+        state = _STATES[number * 31 % len(_STATES)]
+        halves = 6 + (person * 7 + rank * 13) % 45
+        fault = number % 1000
+        if rank and fault < 50 and fault % 10 == 1:
+            yield before
+            continue
+        validated = {"Validée": halves, "Corrigée": halves - 2}.get(state)
+        before = template.format(
+            marche_id="INCONNU" if fault in {60, 70, 80} else place.contract_id,
+            maitre_ouvrage=place.buyer,
+            facilitateur=FACILITATOR,
+            entreprise_siret=place.company,
+            periode=_MONTHS[month],
+            heures_realisees=-4 if fault in {90, 95} else halves / 2,
+            heures_validees="" if validated is None or fault in {90, 95} else validated / 2,
+            nature_heures="Formation" if number % 40 == 7 else "",
+            etat=state if fault not in {90, 95} else "Déclarée",
+            decide_le="" if state == "Déclarée" else f"{_MONTHS[month]}-28",
+            beneficiaire_id=f"PLIE-{person:07d}",
+            modalite=way,
+            structure=kind,
+            secteur=_SECTORS[person % len(_SECTORS)],
+            type_contrat=employed,
+        )
+        yield before
+
+
+_FILLED = {
+    "marche_id", "maitre_ouvrage", "facilitateur", "entreprise_siret", "periode",
+    "heures_realisees", "heures_validees", "nature_heures", "etat", "decide_le", "beneficiaire_id",
+    "modalite", "structure", "secteur", "type_contrat",
+}  # fmt: skip
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, metavar="N")
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--ndjson", action="store_true")
+    parser.add_argument("--hours", action="store_true", help="hour lines, into a folder")
     options = parser.parse_args()
-    write(options.count, options.file, ndjson=options.ndjson)
+    if options.hours:
+        options.file.mkdir(parents=True, exist_ok=True)
+        write_hours(options.count, options.file)
+    else:
+        write(options.count, options.file, ndjson=options.ndjson)
 
 
 if __name__ == "__main__":

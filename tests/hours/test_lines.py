@@ -302,6 +302,12 @@ def test_eligibility_by_month_person_and_contract(opened: Connection):
     }
 
 
+def test_eligibility_is_not_judged_where_the_contract_is_unknown(opened: Connection):
+    decided = [("p", "A", date(2025, 1, 1), None)]
+    found = classify(opened, [line("L1", pseudonym="p", contract_uid=None)], decided)
+    assert found["L1"]["quarantine_reasons"] == ["unknown_contract"]
+
+
 def test_a_permanent_hire_counts_longer_where_the_contract_says_so(opened: Connection):
     decisions = [("p", None, date(2023, 1, 1), None)]
     hired = {"work_contract_type": "permanent", "hire_date": date(2023, 2, 1)}

@@ -157,6 +157,19 @@ def test_a_schedule_that_cannot_serve_is_a_finding(tmp_path, schedule, rule, exp
     assert (found["source_file"], found["source_pointer"]) == ("engagements.csv", "ligne 1")
 
 
+def test_dates_that_are_reversed_are_a_finding(tmp_path):
+    ground = running(tmp_path, END, 10, end_date=date(2023, 6, 30))
+    assert [row["year"] for row in ground.build(YEARS)] == [2024]
+    assert ground.rules() == ["commitment_dates_reversed"]
+
+
+def test_one_id_for_two_buyers_is_a_finding(tmp_path):
+    rows = [commitment(1), commitment(2, buyer_id="00030002000013", valid_from=date(2024, 2, 1))]
+    ground = Ground(tmp_path, END, contracts=[contract()], commitments=rows)
+    ground.build(KEY)
+    assert ground.rules() == ["commitment_several_buyers"]
+
+
 def test_the_register_gives_the_dates_that_the_commitment_does_not(tmp_path):
     ground = Ground(
         tmp_path,
@@ -478,6 +491,32 @@ def test_one_row_a_year_from_notification_to_the_end(tmp_path):
     assert [row["penalty_waived_eur"] for row in rows] == [0, 0, 300]
 
 
+def test_the_balance_of_a_closed_operation_counts_what_was_settled_after_its_end(tmp_path):
+    ground = Ground(
+        tmp_path,
+        date(2025, 6, 30),
+        contracts=[contract(), contract(UID2)],
+        commitments=[
+            ccap(),
+            commitment(2, commitment_id="E2", contract_uids=[UID2], end_date=date(2025, 12, 31)),
+        ],
+        invoiced=[
+            invoice(1, date(2024, 11, 30), "2900000"),
+            invoice(2, date(2025, 2, 1), "100000"),
+        ],
+        clause_events=[
+            event(1, "carry_over", date(2025, 3, 1), hours=Decimal(30), to_contract_uid=UID2)
+        ],
+        hours=[line(hours=70)],
+    )
+    closed, running_on, later = ground.build(YEARS)
+    assert (closed["year"], closed["due_hours"], closed["missing_hours"]) == (2024, 120, 50)
+    # The hours taken over are owed from the day they were carried.
+    assert running_on["due_hours"] == 601
+    assert later["due_hours"] == 920
+    assert ground.rows("curated.operations")[0]["missing_hours"] == 50
+
+
 def test_the_current_year_stops_on_the_day_of_the_report(tmp_path):
     ground = Ground(
         tmp_path,
@@ -524,7 +563,7 @@ def test_an_undated_operation_has_no_year_and_stays_in_the_list(tmp_path):
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -575,13 +614,13 @@ def test_hours_balance_and_what_is_missing_is_due_less_validated(
         ],
         hours=lines,
     )
-    first, second = ground.build(KEY)
+    year, _ = ground.build(YEARS)
+    first, second = ground.rows("curated.operations")
     buckets = ("validated", "corrected_away", "rejected", "pending", "quarantined")
     assert first["declared_hours"] == sum(first[f"{name}_hours"] for name in buckets)
     assert first["missing_hours"] == max(0, first["due_hours"] - first["validated_hours"])
     assert first["carried_out_hours"] == second["carried_in_hours"]
     assert first["due_hours"] == max(0, committed - Decimal(carried) / 100)
-    (year, _) = ground.build(YEARS)
     assert year["validated_hours"] == first["validated_hours"]
     assert year["people"] == first["people"]
     assert year["largest_company_hours"] <= year["validated_hours"]

@@ -30,6 +30,9 @@ Key = tuple[str, ...]
 
 FACTS = CARDS.tables["facts/contracts"]
 SPEND = "facts.spend"
+OPERATIONS = "facts.operations"
+COUNTED = [card for card in CARDS.indicators.values() if card.about != "people"]
+"""The cards that count units of a fact table; those about people read aggregates."""
 SCOPES = ("all", "floor", "all_no_maxima", "floor_no_maxima")
 SIX = Decimal("0.000001")
 DEFAULTS: dict[str, Any] = {
@@ -170,10 +173,10 @@ class Tally:
 def membership(card: IndicatorCard, method: Method, scope: str, unit: Unit) -> Truth:
     """Population and scope: a unit whose membership is unknown may be out.
 
-    Neither the floor nor maxima bound spend.
+    Neither the floor nor maxima bound spend and operations.
     """
     parts: list[Truth] = [truth_of(method.population or card.population, unit)]
-    if card.table_of(method) == SPEND:
+    if card.table_of(method) != FACTS.table:
         return conjunction(*parts)
     if scope.startswith("floor"):
         parts.append(unit.get("at_floor"))
@@ -206,7 +209,16 @@ def add(
             tally.mt += Decimal(part)
             tally.mf += Decimal(whole) - Decimal(part)
         return
-    weight = Decimal(1) if measure == "count" else unit.get(card.value_weight)
+    if method.kind == "rate":
+        part, whole = unit.get(str(method.part)), unit.get(str(method.whole))
+        if m and part is not None and whole is not None:
+            tally.t += Decimal(part)
+            tally.f += Decimal(whole) - Decimal(part)
+        else:
+            tally.u += 1
+        return
+    column = card.weight_of(method, measure)
+    weight = Decimal(1) if column is None else unit.get(column)
     if weight is None:
         tally.excluded += 1
         return
@@ -250,6 +262,10 @@ def figure_of_known(method: Method, unit: str, tally: Tally) -> dict[str, Any]:
         "unknown": u + mt + mf + mu,
         "excluded": tally.excluded,
     }
+    if method.kind == "rate":
+        value = share(t, t + f)
+        bound = None if common["unknown"] else value
+        return common | {"value": value, "low": bound, "high": bound}
     if unit == "share":
         return common | {
             "value": share(t, t + f),
@@ -274,18 +290,19 @@ def results_of(
 ) -> dict[Key, dict[str, Any]]:
     """Every row of `indicators.results` of a year; a unit of spend has its `fact_table`."""
     of_year = [unit for unit in all_units if unit["year"] == year]
-    every = sorted({name for card in CARDS.indicators.values() for name in card.dimensions})
     spenders = {unit["buyer_id"] for unit in of_year if unit.get("fact_table") == SPEND}
     silent = {buyer for buyer in buyers if buyer not in spenders}
     found: dict[Key, dict[str, Any]] = {}
-    for card in CARDS.indicators.values():
+    for card in COUNTED:
         for method, scope in itertools.product(card.methods, SCOPES):
             table = card.table_of(method)
             units = [unit for unit in of_year if unit.get("fact_table", FACTS.table) == table]
-            dimensions = every if table == FACTS.table else []
+            dimensions = card.dimensions_of(method)
             missing = (silent | {"*"} if silent or not spenders else set()) & (
                 {"*", *buyers} if table == SPEND else set()
             )
+            if table == OPERATIONS:  # the scheme's total is that of the buyers that are followed
+                missing = {*buyers, *(() if units else "*")} - {unit["buyer_id"] for unit in units}
             members = [(unit, membership(card, method, scope, unit)) for unit in units]
             for measure in {result.measure for result in method.results}:
                 cells: dict[tuple[str, str, str], Tally] = defaultdict(Tally)

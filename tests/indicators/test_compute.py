@@ -17,6 +17,7 @@ from spaser.warehouse import Tables
 from tests.curate.run import BUYER, CARDS, OTHER_BUYER, rows
 from tests.indicators.recompute import FIGURES, mistakes
 from tests.indicators.reference import (
+    COUNTED,
     FACTS,
     SCOPES,
     SIX,
@@ -36,6 +37,7 @@ NAMED = Scheme(
     inputs=("nulle/part",),
 )
 EVERY = scheme_for_files(())
+COUNTED_CODES = ", ".join(f"'{card.id}'" for card in COUNTED)
 TRUTH = st.sampled_from([True, False, None])
 AMOUNT = st.none() | st.decimals("0.01", "3000000000", places=2)
 UNIT = st.fixed_dictionaries(
@@ -76,7 +78,7 @@ def test_every_row_is_what_the_rules_say(units, named):
     scheme = NAMED if named else EVERY
     with tempfile.TemporaryDirectory() as folder:
         tables = computed(folder, units, scheme)
-        found = rows(tables, "from indicators.results")
+        found = rows(tables, f"from indicators.results where code in ({COUNTED_CODES})")
         wrong = mistakes(tables)
     found_buyers = sorted({unit["buyer_id"] for unit in units})
     buyers = [BUYER, OTHER_BUYER, EMPTY_BUYER] if named else found_buyers
@@ -129,6 +131,9 @@ def test_rows_exist_for_every_buyer_and_scope_zeros_included(empty):
         for scope in SCOPES
         for buyer in ("*", BUYER, OTHER_BUYER, EMPTY_BUYER)
     }
+    # Neither floor nor maxima bound people: one scope.
+    about_people = {card.id for card in CARDS.indicators.values() if card.about == "people"}
+    wanted = {key for key in wanted if key[0] not in about_people or key[4] == "all"}
     found = rows(
         empty,
         """select code, method, measure, unit, scope, buyer_id from indicators.results

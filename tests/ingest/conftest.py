@@ -90,6 +90,12 @@ class Bench:
         )
 
 
+@pytest.fixture(autouse=True)
+def _key(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of pseudonyms of each test's own, outside the folder of inputs."""
+    monkeypatch.setenv("SPASER_KEY_FILE", str(tmp_path_factory.mktemp("key") / "pseudonyms.key"))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)

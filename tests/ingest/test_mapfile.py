@@ -168,7 +168,7 @@ def test_what_needs_no_mapping_says_so(project: Project):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("Lundi;Mardi;Jeudi\nPurée;Riz;Pois\nSoupe;Blé;Œufs\n", "Lundi, Mardi, Jeudi"),
+        ("Lundi;Mardi;Jeudi\nPurée;Riz;Pois\nSoupe;Blé;Œufs\n", "colonne A, colonne B"),
         ("<!DOCTYPE html><html></html>", "page web"),
         ("", "vide"),
     ],

@@ -359,7 +359,9 @@ def test_a_sheet_of_another_kind_is_counted_and_said(bench: Bench):
         Menu=[["Lundi", "Mardi", "Jeudi"], ["Purée", "Riz", "Pois"], ["Soupe", "Blé", "Œufs"]],
     )
     run(bench)
-    assert found(bench, "sheet_not_recognised") == [("Menu", None, "Lundi, Mardi, Jeudi", "2")]
+    assert found(bench, "sheet_not_recognised") == [
+        ("Menu", None, "colonne A, colonne B, colonne C", "2")
+    ]
     assert bench.balance() == (3, 1, 2)
 
 
@@ -371,7 +373,9 @@ def test_a_workbook_of_another_kind_is_unknown_with_its_columns(bench: Bench):
         Menu=[["Lundi", "Mardi", "Jeudi"], ["Purée", "Riz", "Pois"], ["Soupe", "Blé", "Œufs"]],
     )
     run(bench)
-    assert found(bench, "input_unknown_form") == [(None, None, "Lundi, Mardi, Jeudi", None)]
+    assert found(bench, "input_unknown_form") == [
+        (None, None, "colonne A, colonne B, colonne C", None)
+    ]
 
 
 def test_a_decp_table_saved_as_a_workbook_is_read_by_its_card(bench: Bench):

@@ -106,7 +106,9 @@ SIMPLE = ("sex", "age_band", "qpv", "criterion", "training_level", *BY_LINE, "op
 CROSSED = ("activity_sector+sex",)
 OF_PROGRAMMES = ("operation+site", "operation+host_structure", "operation+criterion")
 OF_EXITS = tuple(
-    axis for months in ("6", "12") for axis in (f"left_{months}_months", f"left_{months}_months+exit_{months}_months")
+    axis
+    for months in ("6", "12")
+    for axis in (f"left_{months}_months", f"left_{months}_months+exit_{months}_months")
 )
 
 

@@ -198,9 +198,9 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def holders(root: Path, people: Iterable[str]) -> list[str]:
+def holders(root: Path, people: Iterable[str], pseudonyms: Iterable[str] = ()) -> list[str]:
     """The files under a folder that hold a pseudonym: in their bytes, or in a Parquet's values."""
-    wanted = {person(name) for name in people}
+    wanted = {*(person(name) for name in people), *pseudonyms}
     return [
         path.relative_to(root).as_posix()
         for path in sorted(root.rglob("*"))

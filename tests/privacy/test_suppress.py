@@ -132,8 +132,7 @@ def test_the_order_of_the_figures_does_not_move_the_mask(rules: Rules):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_greedy_way_is_safe_too(seed: int, rules: Rules, monkeypatch: pytest.MonkeyPatch):
     exact = publish(scheme(seed), rules)
-    monkeypatch.setattr(complementary, "ROUNDS", 0)
-    monkeypatch.setattr(complementary, "FEW_ROUNDS", 0)
+    monkeypatch.setattr(complementary, "WORK", -1)
     greedy = publish(scheme(seed), rules)
     assert derived(scheme(seed), greedy) == {}
     assert len(exact[0].hidden) <= len(greedy[0].hidden)

@@ -163,6 +163,8 @@ def contract(year: int, place: int) -> dict[str, Any]:
         "has_inclusive_holder_hub": place % 9 == 4,
         "has_esus_holder": None,
         "has_esus_holder_hub": None,
+        "has_insertion_hours": None if unknown else social and place % 2 == 0,
+        "is_insertion_object": None if unknown else place == 17,
         "is_innovative": None if not known else place == 20,
         "offers_received": offers,
         "is_single_bid": None if offers is None else offers == 1,
@@ -247,6 +249,8 @@ FACTS = pa.schema(
                 "has_inclusive_holder_hub",
                 "has_esus_holder",
                 "has_esus_holder_hub",
+                "has_insertion_hours",
+                "is_insertion_object",
                 "is_innovative",
             )
         ),
@@ -268,8 +272,9 @@ def build(root: Path, rows: list[dict[str, Any]] | None = None, scheme: Scheme =
     cards = catalogue(PROJECT.assets)
     rows = facts() if rows is None else rows
     write(tables, "facts.contracts", rows, FACTS)
-    if not tables.exists("facts.spend"):
-        write_empty(tables, cards, "facts/spend")
+    for key in ("facts/spend", "facts/operations"):
+        if not tables.exists(cards.tables[key].table):
+            write_empty(tables, cards, key)
     present = sorted({row["buyer_id"] for row in rows})
     named = scheme.buyer_names()
     write(

@@ -218,6 +218,22 @@ def test_failures_become_findings_and_rows_of_quality_checks(tmp_path: Path) -> 
         ]
 
 
+@pytest.mark.parametrize("hidden", ["uid", "kind"])
+def test_a_row_about_a_person_is_counted_and_not_shown(tmp_path: Path, hidden: str) -> None:
+    tables = a_table(tmp_path, [{"uid": "marker1", "kind": "marker2"}])
+    card = a_card(a_check("kind_known"))
+    column = card.columns[hidden].model_copy(update={"about_person": True})
+    card = card.model_copy(update={"columns": card.columns | {hidden: column}})
+    results = check_table(Catalogue(ASSETS), card, tables)
+    assert failed(results) == {"kind_known": 1}
+    assert not any(result.samples for result in results)
+    with session() as connection:
+        (told,) = connection.execute(
+            f"select cast(f as varchar) from {tables.scan('quality.findings')} f"
+        ).fetchall()
+    assert "marker" not in told[0]
+
+
 def test_a_repaired_table_leaves_no_finding_behind(tmp_path: Path) -> None:
     card, catalogue = a_card(a_check("uid_not_null")), Catalogue(ASSETS)
     for uid, findings in ((None, 1), ("a1", 0)):

@@ -18,7 +18,7 @@ import typer
 from typer import Abort, TyperException
 
 from spaser import __version__
-from spaser.cli import answers, department, insertion, running
+from spaser.cli import answers, department, insertion, privacy, running
 from spaser.cli.face import (
     BLOCKED,
     DONE,
@@ -42,7 +42,7 @@ __all__ = [
     "run",
 ]
 
-COMMANDS = (running, answers, department, insertion)
+COMMANDS = (running, answers, department, insertion, privacy)
 """The modules whose commands `app` holds."""
 
 INTERRUPTED = 130

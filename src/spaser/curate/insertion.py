@@ -149,7 +149,8 @@ create or replace temp macro reference_key(written) as
 create or replace temp macro lot_key(written) as regexp_replace(
     regexp_replace(reference_key(written), '^lots?', ''), '^(numero|no|n)?0*([0-9])', '\2');
 create or replace temp macro company_key(written) as
-    nullif(trim(regexp_replace(strip_accents(lower(written)), '[^a-z0-9]+', ' ', 'g')), '');
+    nullif(trim(regexp_replace(strip_accents(lower(nullif(written, '[retiré]'))),
+        '[^a-z0-9]+', ' ', 'g')), '');
 create or replace temp macro siret_written(written) as
     case when regexp_full_match(regexp_replace(written, '[^0-9A-Za-z]', '', 'g'), '[0-9]{14}')
         then regexp_replace(written, '[^0-9A-Za-z]', '', 'g') end;
@@ -159,8 +160,8 @@ create or replace temp macro usable_amount(eur, tax) as
     case when tax is distinct from 'ttc' then eur end;
 """
 """Two references are one when they have the same letters and digits; so are two companies' names,
-word by word. A lot is its number, without « Lot n° » nor the zeros before it. Several contracts or
-lots are separated by semicolons."""
+word by word (where ingest removed a person's name, there is none). A lot is its number, without
+« Lot n° » nor the zeros before it. Several contracts or lots are separated by semicolons."""
 
 _REGISTER = """
 create or replace temp table register_contracts as
@@ -279,18 +280,17 @@ with written as (
         ) as commitment_id
     from (from by_contract union all from by_reference) c join rows_written w using (number)
     group by w.number
-), holders as (
-    select uid, company_key(holder_name) as name_key, min(siret) as siret
-    from curated.holders
-    where record_kind = 'contract' and siret is not null and holder_name is not null
-        and (select count(*) from written) > 0
-    group by all having count(distinct siret) = 1
 ), reach as (
     -- The contracts whose holders may be meant: the row's own, then those of its commitment.
     select number, unnest(contract_uids) as uid, 1 as rank from rows_written
     union all
     select number, unnest(c.contract_uids), 2
     from chosen join commitments c using (commitment_id)
+), holders as (
+    select uid, company_key(holder_name) as name_key, min(siret) as siret
+    from curated.holders semi join reach using (uid)
+    where record_kind = 'contract' and siret is not null and holder_name is not null
+    group by all having count(distinct siret) = 1
 ), named as (
     select number, arg_min(siret, (rank, siret)) as siret from (
         select w.number, h.siret, r.rank

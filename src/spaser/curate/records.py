@@ -12,12 +12,12 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 import spaser
-from spaser.cards import Catalogue
+from spaser.cards import Catalogue, Feeds
 from spaser.curate import typed
 from spaser.curate.flat import collapse_rows
 from spaser.findings import Balance, write_balances, write_findings
 from spaser.scheme import Scheme
-from spaser.values import Read, read_date
+from spaser.values import Read, read_date, read_month
 from spaser.warehouse import Connection, Tables
 
 KEPT = ("record_number", *typed.PROVENANCE, "origin", "row_count", "flat_amendments")
@@ -31,7 +31,14 @@ BOUNDED_DATES = ("notified_date", "published_date", "signed_date", "outcome_date
 """What has happened: none of these can be after the reference date."""
 
 DATING = ("notified_date", "published_date", "signed_date")
-"""What the reference date is found from."""
+"""What the reference date is found from, with the dates of `FOLLOWED`."""
+
+FOLLOWED: dict[Feeds, tuple[str, ...]] = {
+    "invoiced": ("invoiced_date",),
+    "clause_events": ("event_date",),
+    "hours": ("decided_date", "month"),
+}
+"""What the follow-up of clauses dates: it goes on when no contract is notified any more."""
 
 
 def build(
@@ -45,7 +52,8 @@ def build(
     typed.union_sources(connection, tables, catalogue, "register")
     rows_in, records_in = collapse_rows(connection, catalogue)
     texts = typed.Texts(connection, catalogue.fields.values())
-    reference = _read_dates(connection, texts, as_of)
+    followed = _followed_dates(connection, tables, catalogue)
+    reference = _read_dates(connection, texts, as_of, followed)
     texts.read(catalogue, "all_records", spellings, but=["date"])
     tables.write_batches("curated.records", texts.batches(KEPT, "staged_records"), "part")
     _write_findings(connection, tables, catalogue, texts, reference)
@@ -84,7 +92,32 @@ def write_run(connection: Connection, tables: Tables, scheme: Scheme, as_of: dat
     tables.write(connection, "quality.run", "select * from run_row")
 
 
-def _read_dates(connection: Connection, texts: typed.Texts, as_of: date | None) -> date | None:
+def _followed_dates(connection: Connection, tables: Tables, catalogue: Catalogue) -> list[date]:
+    """The days of `FOLLOWED` in the staged tables; of a month worked, its last day."""
+    days: list[date] = []
+    for feeds, fields in FOLLOWED.items():
+        for card in catalogue.sources_of(feeds):
+            table = card.key.replace("sources/", "staged.")
+            if not tables.exists(table):
+                continue
+            for field in fields:
+                for text in typed.distinct_texts(connection, field, tables.scan(table)):
+                    days += _days(text, is_month=field == "month")
+    return days
+
+
+def _days(text: str, *, is_month: bool) -> list[date]:
+    """The day that a text says, or none."""
+    if not is_month:
+        day = read_date(text).value
+        return [day] if day else []
+    first = read_month(text).value
+    return [(first + timedelta(days=31)).replace(day=1) - timedelta(days=1)] if first else []
+
+
+def _read_dates(
+    connection: Connection, texts: typed.Texts, as_of: date | None, followed: Iterable[date]
+) -> date | None:
     """Read every date field; past facts dated after the reference date are set aside."""
     fields = [field.field for field in texts.filled("all_records") if field.kind == "date"]
     reads = {
@@ -94,7 +127,7 @@ def _read_dates(connection: Connection, texts: typed.Texts, as_of: date | None) 
         for field in fields
     }
     seen = [read.value for field in DATING for _, read in reads.get(field, ()) if read.value]
-    reference = as_of or reference_date(seen)
+    reference = as_of or reference_date([*seen, *followed])
     for field, values in reads.items():
         bound = reference if field in BOUNDED_DATES else None
         bounded = [(raw, _not_after(read, bound)) for raw, read in values]

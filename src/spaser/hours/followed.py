@@ -383,7 +383,7 @@ def _watch(
     bound = followed.bound(at)
     names: dict[str, str | None] = {company.company_id: company.name for company in bound}
     for row in declared:
-        names.setdefault(row["company_id"], row["company_name"])
+        names[row["company_id"]] = names.get(row["company_id"]) or row["company_name"]
     speakers = [company.company_id for company in bound]
     resolved = tuple(
         {**event, "companies": [event["company_id"]] if event["company_id"] else speakers}

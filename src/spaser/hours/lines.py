@@ -155,9 +155,10 @@ with stated as (
             case when differs then 'duplicate_differs' end,
             case when m.month is not null then 'over_month_limit' end,
             case when l.pseudonym is null then 'unknown_person' end,
-            case when l.pseudonym is not null and l.month is not null and is_covered is null
-                then 'not_eligible' end,
-            case when not is_covered then 'eligibility_ended' end
+            -- Eligibility may be for one contract: without it, nothing can be said.
+            case when c.contract_uid is not null and l.pseudonym is not null
+                and l.month is not null and is_covered is null then 'not_eligible' end,
+            case when c.contract_uid is not null and not is_covered then 'eligibility_ended' end
         ], lambda reason: reason is not null) as reasons
     from decided as l
     left join clause_contracts as c on c.contract_uid = l.contract_uid

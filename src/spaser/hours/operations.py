@@ -35,6 +35,7 @@ from spaser.hours.followed import (
 from spaser.hours.penalties import Penalty, Rates, late_days, missing_hours, penalty
 from spaser.hours.schedule import (
     Linear,
+    Milestones,
     Progress,
     Schedule,
     differs,
@@ -128,11 +129,10 @@ def _carried(
 class Owed:
     """What one commitment owes on a day.
 
-    committed: the volume engaged. due: all that is owed, carried hours included. schedule: how it
-    is spread, null where the mode owes it whatever the day. end: as known on the day of the report.
+    due: all that is owed, carried hours included. schedule: how it is spread, null where the mode
+    owes it whatever the day. end: as known on the day of the report.
     """
 
-    committed: Due
     due: Due
     schedule: Schedule | None
     end: date | None
@@ -153,7 +153,6 @@ def owed(ledger: Ledger, followed: Followed, at: date, end: date | None) -> Owed
     given = _sum(item.hours for item in carried if item.giver == followed.name)
     due = hours_due(followed.commitment, at, ledger.invoiced)
     return Owed(
-        hours_committed(followed.commitment, at),
         _with_carried(due, taken, given),
         _schedule(followed, at, end),
         end,
@@ -220,7 +219,8 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
     was notified or waived is what the log of events says (a sum is null where no amount is known).
     `alert`: not_started, on_schedule, behind, reached, short (closed with missing hours), unknown.
 
-    Findings: a schedule that cannot be read, or that ends on other hours than those due.
+    Findings: a schedule that cannot be read, or that ends on other hours than those due; an end
+    before the start; one id written for several buyers.
     """
     key = "curated/operations"
     stand_in(connection, tables, catalogue, key)
@@ -233,7 +233,7 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
         returns = _returns_of(connection)
         for followed in ledger.followed:
             stands = owed(ledger, followed, at, followed.end(at))
-            findings += _schedule_findings(followed, stands, at)
+            findings += _findings(followed, stands, at)
             rows.append(
                 _operation(
                     ledger,
@@ -292,6 +292,7 @@ def _operation(
     alert, alert_words = _alert(followed, stands, worked, advance, at)
     fine = _penalty(followed, stands, validated, returns, at)
     bound = followed.bound(at)
+    committed = hours_committed(followed.commitment, at)
     return {
         **worked,
         **_identity(followed, at),
@@ -300,9 +301,9 @@ def _operation(
         "end_date": stands.end,
         "at_date": at,
         "is_closed": stands.is_closed(at),
-        "committed_hours": stands.committed.hours,
-        **_formula("committed_formula", stands.committed.formula),
-        "people_committed": stands.committed.people,
+        "committed_hours": committed.hours,
+        **_formula("committed_formula", committed.formula),
+        "people_committed": committed.people,
         "due_hours": stands.due.hours,
         **_formula("due_formula", stands.due.formula),
         **_both("due_reason", stands.due.reason),
@@ -440,12 +441,20 @@ def _alert_of_people(
     return ("short" if closed else "unknown"), words
 
 
-def _schedule_findings(followed: Followed, stands: Owed, at: date) -> Iterable[Finding]:
+def _findings(followed: Followed, stands: Owed, at: date) -> Iterable[Finding]:
+    last = followed.rows[-1]
+    if followed.start is not None and stands.end is not None and stands.end < followed.start:
+        yield of_commitment("commitment_dates_reversed", last, "end_date", f"{stands.end}")
+    buyers = {row["buyer_id"] for row in followed.rows if row["buyer_id"] is not None}
+    if len(buyers) > 1:
+        yield of_commitment(
+            "commitment_several_buyers", last, "buyer_id", ", ".join(sorted(buyers))
+        )
     text = followed.standing("schedule", at)
     if text is None:
         return
     row = next(row for row in reversed(followed.rows) if row["schedule"] == text)
-    if isinstance(stands.schedule, Linear) or stands.schedule is None:
+    if not isinstance(stands.schedule, Milestones):
         yield of_commitment("commitment_schedule_unreadable", row, "schedule", text)
     elif differs(stands.schedule, stands.due.hours):
         yield of_commitment("commitment_schedule_differs", row, "schedule", text)
@@ -471,9 +480,10 @@ def build_operation_years(connection: Connection, tables: Tables, catalogue: Cat
 
     Each row is as of 31 December, or the day of the run. `committed_hours`: by the version in force
     at notification, orders those of the year of notification. `due_hours`: what the schedule (or an
-    even spread) asks for by that day, all that is owed once closed. Hours and people are counted
-    since the start. `missing_hours` in the year of closure only. Penalties in the year of their
-    event; outside the years of the operation, in the nearest one, and undated in the last.
+    even spread) asks for by that day; once closed, all that is owed, with the invoices and carried
+    hours that came after the end, up to the day of the run. Hours and people are counted since the
+    start. `missing_hours` in the year of closure only. Penalties in the year of their event;
+    outside the years of the operation, in the nearest one, and undated in the last.
     """
     key = "facts/operations"
     stand_in(connection, tables, catalogue, key)
@@ -526,14 +536,16 @@ def _years(ledger: Ledger, followed: Followed, worked: _Worked, at: date) -> Ite
     first = min(begun)
     last = at.year if end is None else max(first, min(end.year, at.year))
     penalties = _penalties_by_year(ledger, followed, first, last, at)
+    committed = _committed_at_notification(followed).hours
     for year in range(first, last + 1):
         day = min(date(year, 12, 31), at)
         yield {
             "operation_year_id": f"{followed.name} {year}",
             "year": year,
             "at_date": day,
+            "committed_hours": committed,
             **_named(followed, day),
-            **_of_year(ledger, followed, worked, day, end),
+            **_of_year(ledger, followed, worked, day, end, at),
             **penalties(year),
         }
 
@@ -547,10 +559,11 @@ def _named(followed: Followed, day: date) -> Row:
 
 
 def _of_year(
-    ledger: Ledger, followed: Followed, worked: _Worked, day: date, end: date | None
+    ledger: Ledger, followed: Followed, worked: _Worked, day: date, end: date | None, at: date
 ) -> Row:
-    stands = owed(ledger, followed, day, end)
-    closed = stands.is_closed(day)
+    closed = None if end is None else end <= day
+    # The final invoices and decisions come after the end, and belong to the balance.
+    stands = owed(ledger, followed, at if closed else day, end)
     by_company = _until(worked, day.year)
     validated = _sum(by_company.values())
     due = stands.due.hours if closed else expected_hours(stands.schedule, stands.due.hours, day)
@@ -558,7 +571,6 @@ def _of_year(
     return {
         "is_notified_in_year": None if notified is None else notified.year == day.year,
         "is_closed_in_year": closed and end is not None and end.year == day.year,
-        "committed_hours": _committed_at_notification(followed).hours,
         "due_hours": due,
         "validated_hours": validated,
         "missing_hours": missing_hours(due, validated) if closed else None,

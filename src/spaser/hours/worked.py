@@ -150,16 +150,16 @@ create or replace temp table clause_contracts as
 with named as (
     select distinct contract_uid from lines_to_judge where contract_uid is not null
 ), versions as (
-    select commitment_id, unnest(contract_uids) as contract_uid, start_date, end_date,
+    select commitment_id, order_id, unnest(contract_uids) as contract_uid, start_date, end_date,
         permanent_hire_months, (coalesce(valid_from, date '0001-01-01'), commitment_line_id) as age
     from curated.commitments
 ), stated as (
     -- The last version that states a day holds: an amendment that extends need not repeat the rest.
     select contract_uid, arg_max(start_date, age) as start_date, arg_max(end_date, age) as end_date,
         arg_max(permanent_hire_months, age) as permanent_hire_months
-    from versions group by commitment_id, contract_uid
+    from versions group by commitment_id, order_id, contract_uid
 ), clauses as (
-    -- Of several commitments on a contract, the widest days.
+    -- Of several commitments or orders on a contract, the widest days.
     select contract_uid, min(start_date) as start_date, max(end_date) as end_date,
         max(permanent_hire_months) as permanent_hire_months
     from stated group by contract_uid
@@ -184,7 +184,7 @@ declared. What is not known sets no line apart."""
 _DECISIONS = """
 create or replace temp view eligibility_decisions as
 select pseudonym, contract_uid, eligible_from,
-    coalesce(max(eligible_to), any_value(end_elsewhere)) as eligible_to
+    coalesce(max(eligible_to), max(end_elsewhere)) as eligible_to
 from (
     select *, max(eligible_to) over (partition by pseudonym, eligible_from) as end_elsewhere
     from curated.participants

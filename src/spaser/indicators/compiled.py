@@ -25,6 +25,10 @@ REGISTER = "facts.contracts"
 """A buyer without a row here has no contract. Without a row of another fact table it gave no data:
 its total is unknown, not zero."""
 
+OPERATIONS = "facts.operations"
+"""A buyer without a row here has no commitment that is followed: its total is unknown, and the
+scheme's is that of the others."""
+
 UNKNOWN_MEMBER = "unknown"
 
 
@@ -55,7 +59,7 @@ class Measured:
     @property
     def has_own_unknown(self) -> bool:
         """Whether unknown units are summed apart; else they are what true and false leave."""
-        return self.method.kind == "ratio"
+        return self.method.kind in {"ratio", "rate"}
 
     @property
     def whole(self) -> str:
@@ -94,6 +98,11 @@ class Compiled:
     def silence_is_zero(self) -> bool:
         """Whether a buyer without units has none, rather than gave none."""
         return self.fact.table == REGISTER
+
+    @property
+    def whole_needs_all(self) -> bool:
+        """Whether the scheme's total is unknown as soon as one of its buyers gave no data."""
+        return self.fact.table not in {REGISTER, OPERATIONS}
 
     @property
     def unit_id(self) -> str:
@@ -142,7 +151,8 @@ def compile_cards(cards: Iterable[IndicatorCard], fact: TableCard) -> Compiled:
                         false,
                         unknown,
                         weight=weights.setdefault(true, f"weight_{len(weights)}")
-                        if measure == "value"
+                        if card.weight_of(method, measure) is not None
+                        and method.kind in {"share", "total"}
                         else None,
                     )
                 )
@@ -178,9 +188,10 @@ def _weights(
     if method.part is not None and method.whole is not None:
         part = predicates.measure(card, fact, method.part)
         whole = predicates.measure(card, fact, method.whole)
-        return part, f"{whole} - {part}", whole
-    if measure == "value":
-        weight = predicates.measure(card, fact, card.value_weight)
+        return part, f"{whole} - {part}", "1" if method.kind == "rate" else whole
+    column = card.weight_of(method, measure)
+    if column is not None:
+        weight = predicates.measure(card, fact, column)
         return weight, weight, weight
     return "1", "1", "1"
 
@@ -277,8 +288,8 @@ def _finest_counters(measured: Measured) -> list[str]:
         "f": measured.false_weight,
         "u": measured.unknown_weight,
     }
-    # A mean or a ratio knows both its parts of a unit, or neither.
-    both = measured.method.kind in {"mean", "ratio"}
+    # A mean, a ratio or a rate knows both its parts of a unit, or neither.
+    both = measured.method.kind in {"mean", "ratio", "rate"}
     return [
         _sum_where(f"{measured.met} = '{'t' if both and state == 'f' else state}'", weights[state])
         + f" as {measured.name}_{state}"
@@ -490,6 +501,15 @@ def _evidence_selects(measured: Measured, year: int) -> list[str]:
     certain = f"membership = 't' and {measured.population} = 't'"
     usable = f"{measured.true_weight} is not null"
     met = measured.met
+    if measured.method.kind == "rate":
+        # As a ratio, whose rest may be negative; an unknown unit has no hours, it counts for one.
+        known, rest = f"{certain} and {met} = 't'", measured.false_weight
+        unknown = f"not ({certain}) or {met} = 'u'"
+        return [
+            _evidence_select(measured, year, known, "'numerator'", measured.true_weight, "null"),
+            _evidence_select(measured, year, known, "'denominator_only'", rest, "null"),
+            _evidence_select(measured, year, unknown, "'unknown'", "1", _reason(certain, met)),
+        ]
     if measured.method.kind == "ratio":
         # A unit's filled part weighs in the numerator, the rest in the denominator only; of a unit
         # that may be a member, both parts stay apart because they move low and high differently.
@@ -533,5 +553,5 @@ def _evidence_select(
         f"select '{card.id}' as code, '{method.name}' as method, scope, "
         f"'{measured.measure}' as measure, {year} as year, buyer_id, unit_id, "
         f"{role} as role, cast({weight} as decimal(18,2)) as weight, {reason} as reason "
-        f"from scoped where {measured.population} <> 'f' and {where}"
+        f"from scoped where {measured.population} <> 'f' and ({where})"
     )

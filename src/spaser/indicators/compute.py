@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from spaser.cards import Catalogue, IndicatorCard, TableCard
+from spaser.cards import PEOPLE_TABLE, Catalogue, IndicatorCard, TableCard
+from spaser.indicators import guard, people
 from spaser.indicators.compiled import (
     Compiled,
     compile_cards,
@@ -29,11 +30,12 @@ HALF_A_SESSION = "200MB"
 
 
 def years_found(tables: Tables) -> list[int]:
-    """The years in which contracts were notified, in order."""
+    """The years in which contracts were notified or insertion hours worked, in order."""
+    found = [name for name in (FACT_TABLE, PEOPLE_TABLE) if tables.exists(name)]
+    years = " union ".join(f"select year from {tables.scan(name)}" for name in found)
     with session() as connection:
-        tables.attach(connection, [FACT_TABLE])
         rows = connection.execute(
-            f"select distinct year from {FACT_TABLE} where year is not null order by year"
+            f"select year from ({years}) where year is not null order by year"
         ).fetchall()
     return [year for (year,) in rows]
 
@@ -77,7 +79,14 @@ def compute(
         opened = session(HALF_A_SESSION, threads=1) if few else session()
         with opened as connection:
             return _compute_year(
-                connection, tables, compiled, cards, scheme, year, with_evidence=with_evidence
+                connection,
+                tables,
+                catalogue,
+                compiled,
+                cards,
+                scheme,
+                year,
+                with_evidence=with_evidence,
             )
 
     with ThreadPoolExecutor(2 if few else 1) as pool:
@@ -93,6 +102,7 @@ def _buyer_count(tables: Tables) -> int:
 def _compute_year(
     connection: Connection,
     tables: Tables,
+    catalogue: Catalogue,
     compiled: Sequence[Compiled],
     cards: Sequence[IndicatorCard],
     scheme: Scheme,
@@ -101,32 +111,52 @@ def _compute_year(
     with_evidence: bool,
 ) -> int:
     part = f"year={year}"
+    figures = people.read_figures(connection, tables, year)
     engine = prepare(connection, tables, [one.fact for one in compiled])
-    register_buyers(connection, tables, [one.relation for one in compiled])
-    rows = result_rows(connection, engine, compiled, scheme, year)
+    register_buyers(connection, tables, [one.relation for one in compiled], figures.found)
+    asked = _asked(connection, catalogue, scheme, year)
+    connection.register("people_results", people.results(figures, cards, asked))
+    hidden = guard.hidden_cells(connection, catalogue, compiled, figures, year)
+    connection.register("hidden_cells", hidden)
+    rows = guard.guarded_sql(result_rows(connection, engine, compiled, scheme, year), hidden)
     kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
     others = f" union all by name {kept}" if kept else ""
-    written = tables.write(connection, "indicators.results", rows + others, part)
+    query = f"{rows} union all by name select * from people_results{others}"
+    written = tables.write(connection, "indicators.results", query, part)
     if with_evidence:
         kept = _rows_of_other_cards(tables, "indicators.evidence", part, cards)
-        batches = _evidence_batches(engine, compiled, scheme, year, cards, kept)
+        about = people.evidence(figures, cards, asked)
+        batches = _evidence_batches(connection, engine, compiled, scheme, year, cards, kept, about)
         tables.write_batches("indicators.evidence", batches, part)
     return written
 
 
+def _asked(connection: Connection, catalogue: Catalogue, scheme: Scheme, year: int) -> people.Asked:
+    """What the cards about people are asked: the buyers are those of `scheme_buyers`."""
+    rows = connection.execute("select buyer_id from scheme_buyers order by buyer_id").fetchall()
+    buyers = [buyer for (buyer,) in rows]
+    return people.Asked(catalogue, scheme.name, year, buyers, scheme.buyers != "all")
+
+
 def _evidence_batches(
+    connection: Connection,
     engine: Engine,
     compiled: Sequence[Compiled],
     scheme: Scheme,
     year: int,
     cards: Sequence[IndicatorCard],
     kept: str,
+    about_people: pa.Table,
 ) -> Iterator[pa.Table]:
     """Card by card: the evidence of a year has a row per unit, card, scope and measure."""
     for card in cards:
         for one in compiled:
             if one.of([card.id]):
-                yield evidence_rows(engine, one, scheme.name, year, [card.id])
+                rows = evidence_rows(engine, one, scheme.name, year, [card.id])
+                if card.about == "companies":
+                    rows = guard.guarded_evidence(connection, rows)
+                yield rows
+    yield about_people
     if kept:
         yield engine.query(kept)
 
@@ -160,13 +190,19 @@ def create_empty(connection: Connection, fact: TableCard) -> None:
     connection.execute(f"create temp table {fact.table.replace('.', '_')} ({columns})")
 
 
-def register_buyers(connection: Connection, tables: Tables, relations: Sequence[str]) -> None:
+def register_buyers(
+    connection: Connection, tables: Tables, relations: Sequence[str], others: Iterable[str] = ()
+) -> None:
     """Create `scheme_buyers`: the buyers for which rows exist even when empty.
 
-    Those the scheme names, and those with a unit in a fact table.
+    Those the scheme names, those with a unit in a fact table, and the others given.
     """
     tables.attach(connection, ["curated.buyers"])
-    found = " union ".join(f"select buyer_id from {relation}" for relation in relations)
+    listed = pa.table({"buyer_id": pa.array(sorted(others), pa.string())})
+    connection.register("other_buyers", listed)
+    found = " union ".join(
+        f"select buyer_id from {relation}" for relation in (*relations, "other_buyers")
+    )
     connection.execute(
         f"""create or replace temp table scheme_buyers as
         select buyer_id from curated.buyers where in_scheme and named_in_scheme

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from spaser.cards import Catalogue, IndicatorCard, TableCard, Text
 from spaser.errors import InputError
+from spaser.indicators import people
+from spaser.indicators.compiled import ALL
 from spaser.indicators.compute import compile_for, create_empty, result_rows
 from spaser.scheme import Scheme
 from spaser.warehouse import Connection, DuckDBEngine, EngineError, session
@@ -69,7 +71,10 @@ def _shown(value: object) -> str:
 
 
 def _results(cards: Catalogue, card: IndicatorCard) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """The results of an example by method, measure and unit."""
+    """The results of an example by method, measure and unit; nothing of it is suppressed."""
+    if card.about == "people":
+        rows = _about_people(cards, card)
+        return {(row["method"], row["measure"], row["unit"]): row for row in rows}
     compiled = compile_for(cards, [card.id])
     scheme = Scheme(name="example", title=Text(fr="", en=""), buyers="all", inputs=())
     with session() as connection:
@@ -85,6 +90,30 @@ def _results(cards: Catalogue, card: IndicatorCard) -> dict[tuple[str, str, str]
         names = [column[0] for column in answer.description or []]
         results = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
     return {(row["method"], row["measure"], row["unit"]): row for row in results}
+
+
+def _about_people(cards: Catalogue, card: IndicatorCard) -> list[dict[str, Any]]:
+    """The results of an example about people: its rows are published figures of the scheme."""
+    table = cards.tables[card.fact_table.replace(".", "/")]
+    given = []
+    for row in card.example.rows:
+        _refuse_unknown_columns(table, card, row)
+        given.append((ALL, row["axis"], row["member"], row["measure"], _number(card, row)))
+    asked = people.Asked(cards, "example", _YEAR, [], buyer_dimensions=False)
+    found = people.results(people.Figures(given), [card], asked)
+    return [row for row in found.to_pylist() if row["dimension"] == ALL]
+
+
+def _number(card: IndicatorCard, row: Mapping[str, Any]) -> Decimal | None:
+    try:
+        return None if row["value"] is None else Decimal(row["value"])
+    except (InvalidOperation, KeyError, TypeError):
+        raise InputError(
+            f"assets/{card.key}.yml : l'exemple a une ligne sans nombre lisible. "
+            "Corrigez la carte.",
+            f"assets/{card.key}.yml: the example has a row without a readable number. "
+            "Correct the card.",
+        ) from None
 
 
 def _create_facts(connection: Connection, fact: TableCard, card: IndicatorCard) -> None:

@@ -3,6 +3,9 @@
 Source of the interval: ARCHITECTURE §2 rule 1. With t, f, u the members known true, known false
 and unknown, and mt, mf, mu the units that may be members: value = t / (t + f),
 low = t / (t + f + u + mf + mu), high = (t + u + mt + mu) / (t + f + u + mt + mu).
+
+Figures that tell what companies had validated (`about: companies`) are then hidden where the rules
+on hours say so: see `guarded_sql`.
 """
 
 from __future__ import annotations
@@ -99,7 +102,10 @@ def _filled(text: str, expression: str) -> str:
 
 _NONE_GIVEN_FR = "aucune dépense fournie pour {} acheteur(s) cette année-là"
 _NONE_GIVEN_EN = "no spend given for {} buyer(s) that year"
+_NONE_FOLLOWED_FR = "aucune opération suivie cette année-là"
+_NONE_FOLLOWED_EN = "no operation followed that year"
 _REASON_FR = f"""case
+    when r.missing > 0 and r.units = 'operations' then {literal(_NONE_FOLLOWED_FR)}
     when r.missing > 0 then {_filled(_NONE_GIVEN_FR, "cast(r.missing as varchar)")}
     {
     _told(
@@ -120,8 +126,19 @@ _REASON_FR = f"""case
         "aucun montant hors taxes utilisable ({} lignes écartées)",
         "aucune dépense dans ce périmètre",
     )
+}
+    {
+    _told(
+        "operations",
+        "aucune opération dont la valeur soit connue ",
+        "(montant inconnu : {} €)",
+        "({} inconnues)",
+        "aucune valeur connue ({} opérations écartées)",
+        "aucune opération dans ce cas",
+    )
 } end"""
 _REASON_EN = f"""case
+    when r.missing > 0 and r.units = 'operations' then {literal(_NONE_FOLLOWED_EN)}
     when r.missing > 0 then {_filled(_NONE_GIVEN_EN, "cast(r.missing as varchar)")}
     {
     _told(
@@ -142,6 +159,16 @@ _REASON_EN = f"""case
         "no usable amount without VAT ({} lines set aside)",
         "no spend in this scope",
     )
+}
+    {
+    _told(
+        "operations",
+        "no operation whose value is known ",
+        "(unknown amount: {} €)",
+        "({} unknown)",
+        "no known value ({} operations set aside)",
+        "no such operation",
+    )
 } end"""
 
 
@@ -160,6 +187,7 @@ def _missing_sql(compiled: Compiled) -> str:
     name = compiled.relation
     counted = "count(*) - count(p.buyer_id)"
     least = f"(select 1 - least(count(*), 1) from providers_{name})"
+    whole = counted if compiled.whole_needs_all else "0 * count(*)"
     if compiled.silence_is_zero:
         counted, least = "0 * count(*)", "0"
     return f"""create or replace temp table missing_{name} as
@@ -167,7 +195,7 @@ def _missing_sql(compiled: Compiled) -> str:
         from scheme_buyers b left join providers_{name} p on p.buyer_id = b.buyer_id
         group by b.buyer_id
         union all
-        select '{ALL}', greatest({least}, {counted})
+        select '{ALL}', greatest({least}, {whole})
         from scheme_buyers b left join providers_{name} p on p.buyer_id = b.buyer_id"""
 
 
@@ -200,20 +228,24 @@ def _additive_select(compiled: Compiled) -> str:
         case when shape = 'mean' then f else t + f end as denominator,
         case when shape = 'mean' then u + mf + mu else {unknown} end as unknown,
         missing = 0 and case shape when 'share' then t + f > 0 and t >= 0 and f >= 0
+            when 'rate' then t + f > 0
             when 'mean' then f > 0
             -- A total of which nothing is known is unknown, not zero.
             else t + f <> 0 or {unknown} + excluded = 0 end as is_computed,
-        case shape when 'share' then quotient(t, t + f) when 'mean' then quotient(t, f)
+        case when shape in ('share', 'rate') then quotient(t, t + f)
+            when shape = 'mean' then quotient(t, f)
             else cast(t as decimal(38,6)) end as value,
         case when one_bound > other_bound then other_bound else one_bound end as low,
         case when one_bound > other_bound then one_bound else other_bound end as high
     from (select *,
         case shape when 'share' then quotient(t, t + f + u + mf + mu)
-            -- A mean of which one number is unknown has no upper bound: no interval then.
+            -- A mean or a rate of which one number is unknown has no upper bound: no interval.
             when 'mean' then case when u + mf + mu = 0 then quotient(t, f) end
+            when 'rate' then case when u + mu = 0 then quotient(t, t + f) end
             else cast(t as decimal(38,6)) end as one_bound,
         case shape when 'share' then quotient(t + u + mt + mu, t + f + u + mt + mu)
             when 'mean' then case when u + mf + mu = 0 then quotient(t, f) end
+            when 'rate' then case when u + mu = 0 then quotient(t, t + f) end
             else cast(t + u + mt + mu as decimal(38,6)) end as other_bound
     from (select * exclude (figure), unnest(figure) from (
         select scope, buyer_id, dimension, member, missing, unnest([{figures}]) as figure
@@ -231,6 +263,9 @@ def _counters(measured: Measured) -> dict[str, str]:
     """The six counters of a measure; unknown is what true and false leave of the whole."""
     name = measured.name
     counters = {state: f"{name}_{state}" for state in ("t", "f", "mt", "mf")}
+    if measured.method.kind == "rate":  # its unknown units are counted, they have no hours
+        maybe = measured.whole.replace("whole_", "maybe_")
+        return counters | {"mt": "0", "mf": "0", "u": f"{name}_u", "mu": maybe}
     if measured.has_own_unknown:
         return counters | {"u": f"{name}_u", "mu": f"{name}_mu"}
     whole = measured.whole
@@ -245,7 +280,8 @@ def _counters(measured: Measured) -> dict[str, str]:
 
 def _figure(measured: Measured, unit: str) -> str:
     card = measured.card
-    shape = "mean" if measured.method.kind == "mean" else "share" if unit == "share" else "amount"
+    of_kind = {"mean": "mean", "rate": "rate"}
+    shape = of_kind.get(measured.method.kind, "share" if unit == "share" else "amount")
     counters = ", ".join(
         f"{name}: cast({expression} as decimal(38,2))"
         for name, expression in _counters(measured).items()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from spaser.cards import Catalogue, IndicatorCard
 from spaser.errors import InputError
+from spaser.indicators import guard, people
 from spaser.indicators.compiled import SCOPES
 from spaser.indicators.compute import compile_for
 from spaser.scheme import Scheme, Target
@@ -39,6 +40,9 @@ def check_definitions(catalogue: Catalogue, scheme: Scheme) -> None:
 
 def _check_card(catalogue: Catalogue, card: IndicatorCard) -> None:
     """Refuse a card over a table or along columns that do not exist."""
+    if card.about == "people":
+        people.check_card(catalogue, card)
+        return
     facts = {t.table: t for t in catalogue.tables.values() if t.key.startswith("facts/")}
     for name in (card.fact_table, *card.fact_tables):
         if name not in facts:
@@ -49,7 +53,8 @@ def _check_card(catalogue: Catalogue, card: IndicatorCard) -> None:
                 f"Correct `fact_table` (there are: {', '.join(sorted(facts))}).",
             )
     fact = facts[card.fact_table]
-    absent = [name for name in card.dimensions if name not in fact.columns]
+    wanted = [*card.dimensions, *(guard.COUNTED if card.about == "companies" else ())]
+    absent = [name for name in wanted if name not in fact.columns]
     if absent:
         raise InputError(
             f"assets/{card.key}.yml : {', '.join(absent)} n'est pas une colonne de {fact.table}. "
@@ -66,8 +71,10 @@ def _faults(catalogue: Catalogue, target: Target) -> Iterable[Fault]:
         known = sorted(catalogue.indicators)
         yield _unknown(target, ("indicateur", "indicator"), target.indicator, known)
         return
-    if target.scope not in SCOPES:
-        yield _unknown(target, ("périmètre", "scope"), target.scope, SCOPES)
+    # Neither the floor nor the maxima bound people: their figures have one scope.
+    scopes = SCOPES[:1] if card.about == "people" else SCOPES
+    if target.scope not in scopes:
+        yield _unknown(target, ("périmètre", "scope"), target.scope, scopes)
     methods = {method.name: method for method in card.methods}
     if target.method not in methods:
         what = (f"méthode de {card.id}", f"method of {card.id}")

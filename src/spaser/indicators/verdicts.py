@@ -132,10 +132,11 @@ def _verdict_row(
     start = _start(connection, scheme, target)
     verdict = verdict_of(year, target, interval, threshold)
     to_qualify = None
-    additive = target.unit in _ADDITIVE_UNITS
+    card = catalogue.indicators[target.indicator]
+    # Of people and companies the evidence is aggregates or hours: there is no contract to qualify.
+    additive = target.unit in _ADDITIVE_UNITS and card.about == "contracts"
     if verdict == "undecidable" and additive and row and has_evidence and threshold is not None:
         to_qualify = _to_qualify(connection, target, year, row, threshold)
-    card = catalogue.indicators[target.indicator]
     label = target.label or card.labels
     return {
         "scheme": scheme.name,
@@ -162,6 +163,9 @@ def _verdict_row(
         "baseline_value": baseline.value,
         "label_fr": label.fr,
         "label_en": label.en,
+        # Why the figure is not there: not computable, or under statistical secrecy.
+        "reason_fr": row["reason_fr"] if row else None,
+        "reason_en": row["reason_en"] if row else None,
     }
 
 
@@ -190,7 +194,8 @@ def _result(connection: Connection, target: Target, year: int | None) -> dict[st
     if year is None:
         return None
     rows = connection.execute(
-        f"""select numerator, denominator, unknown, value, low, high from target_results
+        f"""select numerator, denominator, unknown, value, low, high, reason_fr, reason_en
+        from target_results
         where {_KEY} and year = ?""",
         [*_key(target), year],
     )
@@ -296,5 +301,7 @@ _SCHEMA = pa.schema(
         ("baseline_value", _DECIMAL),
         ("label_fr", pa.string()),
         ("label_en", pa.string()),
+        ("reason_fr", pa.string()),
+        ("reason_en", pa.string()),
     ]
 )

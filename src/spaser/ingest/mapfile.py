@@ -10,7 +10,7 @@ import io
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.grids import read_grids
 from spaser.ingest.mapped import choose, plain
 from spaser.ingest.mapping import Guess, Proposal, Proposer, ValueGuess
+from spaser.ingest.people import is_about_people, numbered_sheet
 from spaser.ingest.recognise import recognise
 from spaser.ingest.sheets import SheetTable, find_tables
 from spaser.ingest.tabular import csv_source
 from spaser.mappings import Mapping, TaxBasis, folder, load_mappings, slug
 from spaser.project import Project
 from spaser.scheme import load_scheme
-from spaser.values import normalise
+from spaser.values import normalise, read_siret
 
 _NUMBER_ONLY = re.compile(r"^(feuil|feuille|sheet|tableau)?\s*\d*$", re.I)
 
@@ -140,9 +141,10 @@ def map_file(
         proposal = proposer.propose(table)
         mapping = choose(mappings, table.names, file.stem)
         if mapping is None and not proposal.is_enough:
-            strangers.append((table.sheet, table.names))
+            strangers.append((table.sheet, _shown_names(table, proposer)))
         else:
-            seen.append(_Seen(table, _as_source(proposal, mapping, proposer, table), mapping))
+            proposal = _as_source(proposal, mapping, proposer, table)
+            seen.append(_Seen(table, _told_of_people(proposal), mapping))
     if not seen and not known:
         raise _not_understood(file, cards, strangers)
     files = [
@@ -197,6 +199,24 @@ def _as_source(
     if mapping is None or proposal.card.key == f"sources/{mapping.source}":
         return proposal
     return proposer.propose_as(table, f"sources/{mapping.source}")
+
+
+def _shown_names(table: SheetTable, proposer: Proposer) -> tuple[str, ...]:
+    """The headers of a table of no known kind, without what may be a person's name."""
+    return tuple(proposer.shown(table).split(", "))
+
+
+def _told_of_people(proposal: Proposal) -> Proposal:
+    """Of a table about persons: no cell, and no header that may be a name.
+
+    Columns of months go by `months`. The texts of code lists are for the department to write: they
+    may be anything.
+    """
+    if not is_about_people(proposal.card):
+        return proposal
+    kept = (guess for guess in proposal.columns if guess.is_plain and not guess.is_month)
+    columns = tuple(replace(guess, samples=()) for guess in kept)
+    return replace(proposal, columns=columns, values=())
 
 
 def _grouped(seen: Sequence[_Seen]) -> list[list[_Seen]]:
@@ -286,6 +306,10 @@ def _fresh(file: Path, card: SourceCard, group: Sequence[_Seen], buyer: str | No
     document["reviewed"] = False
     document.yaml_add_eol_comment("true quand vous l'avez relu", "reviewed")
     fields = {name for one in group for name in one.proposal.fields}
+    months = next((one.proposal.months for one in group if one.proposal.months), None)
+    if months:
+        document["months"] = months
+        document.yaml_add_eol_comment("le champ des colonnes dont l'en-tête est un mois", "months")
     if "amount" in fields:
         bases = {one.proposal.tax_basis for one in group if one.proposal.tax_basis}
         if len(bases) == 1:
@@ -295,12 +319,28 @@ def _fresh(file: Path, card: SourceCard, group: Sequence[_Seen], buyer: str | No
     if "directorate" not in fields and card.feeds == "register" and _name_things(sheets):
         document["sheet_field"] = "directorate"
         document.yaml_add_eol_comment("le nom de la feuille remplit ce champ", "sheet_field")
-    if buyer is not None and "buyer_id" not in fields and card.feeds in ("register", "spend"):
+    if card.feeds == "hours" and not fields & {"company_id", "company_name"}:
+        company = _company_field(sheets)
+        if company is not None:
+            document["sheet_field"] = company
+            note = "le nom de la feuille est l'entreprise"
+            document.yaml_add_eol_comment(note, "sheet_field")
+    if buyer is not None and "buyer_id" not in fields and card.feeds in _BUYERS:
         document["constants"] = CommentedMap(buyer_id=DoubleQuotedScalarString(buyer))
     document["columns"] = CommentedMap()
     document["values"] = CommentedMap()
     document.yaml_set_start_comment(_HEAD.format(file=file.name, feeds=card.feeds))
     return document
+
+
+_BUYERS = ("register", "spend", "commitments", "invoiced", "hours", "clause_events")
+
+
+def _company_field(sheets: Sequence[str]) -> str | None:
+    """The field that the names of the sheets of a workbook of one sheet per company fill."""
+    if len(set(sheets)) > 1 and all(read_siret(sheet).value for sheet in sheets):
+        return "company_id"
+    return "company_name" if _name_things(sheets) else None
 
 
 def _name_things(sheets: Sequence[str]) -> bool:
@@ -413,7 +453,7 @@ def _told(
     before = {plain(header) for header in mapping.columns} if mapping else set()
     told = tuple(
         ToldColumn(
-            table.sheet,
+            numbered_sheet(table.place) if is_about_people(card) else table.sheet,
             guess.letter,
             guess.header,
             written[plain(guess.header)],
@@ -428,6 +468,8 @@ def _told(
     fields |= set(document.get("constants") or {})
     if document.get("sheet_field"):
         fields.add(str(document["sheet_field"]))
+    if document.get("months"):
+        fields |= {"month", str(document["months"])}
     missing = _missing(card, fields, document.get("tax_basis"), cards)
     listed = tuple(
         ToldValue(guess.field, guess.text, guess.code, guess.confidence, guess.count)

@@ -261,7 +261,8 @@ def _complete(plan: Plan, catalogue: Catalogue, buyer: str | None) -> Plan:
         plan.constants.setdefault("tax_basis", plan.tax_basis)
     if "buyer_id" in fields and "buyer_id" not in plan.constants:
         without = _rows_without(plan, "buyer_id")
-        if without and buyer is None and "buyer_id" not in plan.fields:
+        is_needed = not plan.is_about_people and "buyer_id" not in plan.fields
+        if without and buyer is None and is_needed:
             plan.findings.append(Finding("mapping_no_buyer", detail=str(without)))
         elif without and buyer is not None:
             plan.constants["buyer_id"] = buyer
@@ -599,7 +600,7 @@ def mapped_columns(plan: Plan) -> list[MappedColumn]:
 def _mapped_column(plan: Plan, guess: Guess, is_named: bool) -> MappedColumn:
     is_agreed = plan.is_reviewed and is_named
     target = plan.columns[guess.header]
-    is_hidden = plan.is_about_people and target is None and not is_named
+    is_hidden = plan.is_about_people and not is_named and not (target and guess.is_plain)
     return MappedColumn(
         plan.sheet,
         guess.letter,

@@ -67,6 +67,9 @@ SEVERAL = 2
 MONTHS_FIELD = "declared_hours"
 """What the cells of columns of months are, until a mapping says otherwise."""
 
+YEAR_DIGITS = 4
+"""A longer number in a header may be a person's."""
+
 DECP_NAMES = 5
 """A header with that many names of the DECP formats speaks their language."""
 
@@ -365,7 +368,8 @@ def _is_tick(text: str) -> bool:
 class Guess:
     """What one column is held for; `field` is null where it is not understood.
 
-    `is_month`: its header is a month, and each of its cells a line.
+    `is_month`: its header is a month, and each of its cells a line. `is_plain`: its header is made
+    of words of the trade, and so names nobody.
     """
 
     letter: str
@@ -376,6 +380,7 @@ class Guess:
     known_as: str | None = None
     is_ignored: bool = False
     is_month: bool = False
+    is_plain: bool = False
 
     @property
     def shown(self) -> str:
@@ -479,7 +484,10 @@ class Proposer:
     def is_plain(self, header: str) -> bool:
         """Whether a header is made of words of the trade alone, and so names nobody."""
         said = words(header).tokens
-        return bool(said) and all(token in self._known_words for token in said)
+        return bool(said) and all(
+            token in self._known_words or (token.isdigit() and len(token) <= YEAR_DIGITS)
+            for token in said
+        )
 
     def shown(self, table: SheetTable) -> str:
         """The headers of a table of no known kind: what may be a person's name by its letter."""
@@ -561,6 +569,7 @@ class Proposer:
             replace(
                 _guess(table, place, chosen.get(place), best_seen.get(place, 0.0), samples[place]),
                 is_ignored=vocabulary.ignores(header),
+                is_plain=self.is_plain(header),
             )
             for place, header in enumerate(table.names)
         )

@@ -48,6 +48,9 @@ BATCH = 16_384
 LONGEST_HOURS = 1_000_000
 """A telephone number is no number of hours."""
 
+FIRST_YEAR = 2010
+"""A date before it, in a log of hours, is a birth date put in the wrong column as like as not."""
+
 PLACES = 5
 """How many places a finding about removed cells lists."""
 
@@ -222,21 +225,22 @@ class Shield:
         if name not in self._rewrites:
             self._rewrites[name] = self._rewrite(known)
         after = self._mapped(name, cells, self._rewrites[name])
-        if after.equals(cells):
-            return cells
-        seen.changed.add(name)
+        if after is not cells:
+            seen.changed.add(name)
         return after
 
     def _mapped(self, name: str, cells: pa.Array, rewrite: Rewrite) -> pa.Array:
-        """A column through a function called once a distinct text of the run."""
+        """A column through a function called once a distinct text; itself where nothing changes."""
+        if cells.null_count == len(cells):
+            return cells
         memo = self._memos.setdefault(name, {None: None})
         coded = cells.dictionary_encode()
-        values = []
-        for text in coded.dictionary.to_pylist():
+        texts = coded.dictionary.to_pylist()
+        for text in texts:
             if text not in memo:
                 memo[text] = rewrite(text)
-            values.append(memo[text])
-        return pa.array(values, pa.string()).take(coded.indices)
+        values = [memo[text] for text in texts]
+        return cells if values == texts else pa.array(values, pa.string()).take(coded.indices)
 
     def _rewrite(self, known: RegisterField) -> Rewrite:
         """How a text of a field is kept: as it is, or without what may be about a person."""
@@ -289,14 +293,14 @@ def _is_hours(text: str) -> bool:
     return value is not None and abs(value) < LONGEST_HOURS
 
 
-def _is_day(read: date | None) -> bool:
-    return read is not None
+def _is_recent(day: date | None) -> bool:
+    return day is not None and day.year >= FIRST_YEAR
 
 
 _READABLE: Mapping[str, Callable[[str], bool]] = {
     "hours": _is_hours,
-    "month": lambda text: _is_day(read_month(text).value),
-    "date": lambda text: _is_day(read_date(text).value),
+    "month": lambda text: _is_recent(read_month(text).value),
+    "date": lambda text: _is_recent(read_date(text).value),
     "boolean": lambda text: read_boolean(text).value is not None,
     "siret": lambda text: read_siret(text).value is not None,
 }
@@ -358,12 +362,9 @@ def unnamed(finding: Finding, sheets: Mapping[str, int], fields: Container[str])
 
 
 def settled_lines(connection: Connection, tables: Tables, part: str) -> int:
-    """How many rows of a part belong to lines that a purge has settled (`privacy.settled`)."""
-    if not tables.exists("privacy.settled"):
-        return 0
-    [(count,)] = connection.execute(
-        f"select count(*) from {part} where {_is_settled(tables)}"
-    ).fetchall()
+    """How many rows of a part are of persons that a purge has erased."""
+    query = f"select count(*) from {part} where {_is_settled(tables)}"
+    [(count,)] = connection.execute(query).fetchall()
     return int(count)
 
 
@@ -376,5 +377,17 @@ def without_settled(tables: Tables, part: str, names: Sequence[str]) -> str:
 
 
 def _is_settled(tables: Tables) -> str:
-    settled = tables.scan("privacy.settled")
-    return f"source_file || ' ' || source_pointer in (select line_id from {settled})"
+    """Whether a row is a line of `privacy.settled`, or a row of `privacy.settled_rows`.
+
+    The latter has the rows of participants too, and knows a file that was renamed by its digest.
+    """
+    known = ["false"]
+    line = "source_file || ' ' || source_pointer"
+    if tables.exists("privacy.settled"):
+        known.append(f"{line} in (select line_id from {tables.scan('privacy.settled')})")
+    if tables.exists("privacy.settled_rows"):
+        rows = tables.scan("privacy.settled_rows")
+        known.append(f"{line} in (select {line} from {rows})")
+        same = "file_sha256 || ' ' || source_pointer"
+        known.append(f"{same} in (select {same} from {rows} where file_sha256 is not null)")
+    return f"({' or '.join(known)})"

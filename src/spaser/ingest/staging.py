@@ -49,6 +49,7 @@ from spaser.ingest.people import (
     unread_columns,
     without_settled,
 )
+from spaser.ingest.personal import may_name_persons
 from spaser.ingest.recognise import first_of, mapped_names, recognise
 from spaser.ingest.records import SCHEMA, Records, json_records
 from spaser.ingest.sheet_xml import column_letters
@@ -410,8 +411,15 @@ def _stage_sheets(
         _stage_sheet(plan, outcome, desk)
     for table in strangers:
         _set_aside(table, outcome, desk)
+    outcome.findings = [_without_persons(finding) for finding in outcome.findings]
     places = {table.sheet: table.place for table in found if table.sheet and table.place}
     return _unnamed(outcome, places, desk)
+
+
+def _without_persons(finding: Finding) -> Finding:
+    """A finding about a table of no known kind may quote a list of persons."""
+    is_told = finding.value is None or not may_name_persons([finding.value])
+    return finding if is_told else replace(finding, value=None)
 
 
 def _stage_sheet(plan: Plan, outcome: Outcome, desk: _Desk) -> None:

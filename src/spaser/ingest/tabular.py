@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spaser.cards import SourceCard
 from spaser.findings import Finding
-from spaser.ingest.containers import mapped
+from spaser.ingest.containers import CHUNK
 from spaser.ingest.expressions import Reading, table_fields, table_rest
 from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.recognise import coverage, folded, recognise
@@ -115,10 +115,8 @@ def rejected_rows(connection: Connection, rejects: str) -> list[tuple[int, Findi
 
 def blank_rows(path: Path, dialect: Dialect) -> list[int]:
     """Numbers of the empty rows inside a CSV: the engine skips them, a spreadsheet counts them."""
-    content = mapped(path)
-    if not any(_inside(content, gap) for gap in (b"\n\n", b"\n\r\n")):
+    if not _has_gap(path):
         return []
-    del content
     rows = enumerate(_rows(path, dialect.delimiter, dialect.quote), start=1)
     return [number for number, row in rows if not row]
 
@@ -164,10 +162,22 @@ def _rows(path: Path, delimiter: str, quote: str) -> Iterator[list[str]]:
         yield from csv.reader(lines, delimiter=delimiter, quotechar=quote)
 
 
-def _inside(content: object, gap: bytes) -> bool:
+def _has_gap(path: Path) -> bool:
     """Whether two line ends follow one another before the last row."""
-    place = content.find(gap)  # type: ignore[attr-defined]
-    return place >= 0 and bool(content[place:].strip())  # type: ignore[index]
+    last = b""
+    seen = False
+    with path.open("rb") as content:
+        while chunk := content.read(CHUNK):
+            if seen and chunk.strip():
+                return True
+            whole = last + chunk
+            for gap in (b"\n\n", b"\n\r\n"):
+                place = whole.find(gap)
+                if place >= 0 and whole[place:].strip():
+                    return True
+                seen = seen or place >= 0
+            last = whole[-2:]
+    return False
 
 
 def _identifier(name: str) -> str:

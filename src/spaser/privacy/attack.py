@@ -67,6 +67,8 @@ class Attacker:
         for number, (terms, _) in enumerate(self.rows):
             for index, _ in terms:
                 self.rows_of[index].append(number)
+        self.work = 0
+        """Cells of all the programs solved so far: what this costs, told without a clock."""
         self._moves: dict[tuple[int, int, frozenset[int]], Move] = {}
         self._groups: tuple[Set[int], dict[int, frozenset[int]]] = frozenset(), {}
         self._program: tuple[frozenset[int], Program] | None = None
@@ -137,6 +139,7 @@ class Attacker:
         return Program(columns, equal, bounded, slacks, rows)
 
     def _solve(self, index: int, way: int, group: frozenset[int]) -> Move:
+        self.work += len(group)
         program = self._program_of(group)
         cost = np.zeros(len(program.columns))
         cost[program.columns[index]] = -way

@@ -2,7 +2,7 @@
 
 One row per year and buyer (`*` = the whole scheme): validated hours, people, employment contracts,
 clause contracts, buyers — the columns that Alliance Villes Emploi publishes for France. Every
-figure comes from `indicators.figures`; a hidden one is an empty value whose name is in `suppressed`.
+figure comes from `indicators.figures`; a hidden one is empty and its column is in `suppressed`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write(folder: Path, context: Context, run: Run, totals: Sequence[Published])
 def _rows(context: Context, run: Run, totals: Sequence[Published]) -> list[Sequence[str]]:
     places = grouped(totals, lambda figure: (figure.year, figure.buyer_id))
     buyers = grouped((place for place in places if place[1] != WHOLE), lambda place: place[0])
-    rows = []
+    rows: list[Sequence[str]] = []
     for (year, buyer), figures in sorted(places.items()):
         found = {figure.measure: figure for figure in figures}
         hidden = [

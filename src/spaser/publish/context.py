@@ -173,7 +173,7 @@ class Context:
 
     def amount(self, measure: str, value: Decimal) -> str:
         """A numerator, denominator or unknown, in the unit of the measure."""
-        return self.value({"value": "eur"}.get(measure, measure), value)
+        return self.value({"value": "eur", "pending_hours": "hours"}.get(measure, measure), value)
 
     def value(self, unit: str, value: Decimal) -> str:
         """The value of a result in its unit."""
@@ -242,7 +242,7 @@ class Context:
 
 def about_people(card: IndicatorCard) -> bool:
     """Whether an indicator is computed from published aggregates on people, never from lines."""
-    return getattr(card, "about", "contracts") == "people"
+    return card.about == "people"
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""`operations.xlsx`, an index and a sheet an operation; `suivi-facilitateurs.xlsx`, the work list."""
+"""`operations.xlsx`, an index and a sheet an operation; `suivi-facilitateurs.xlsx`."""
 
 from __future__ import annotations
 
@@ -9,95 +9,56 @@ from spaser.office import Cell, Column, Number, add_sheet, new_book, save_book
 from spaser.publish.clauses import MAX_TASKS, Task, grouped
 from spaser.publish.clauses_view import kind_names
 from spaser.publish.context import Context
+from spaser.publish.fiche import Fiches, cell_of
 from spaser.publish.operation_view import SheetBuilder
 from spaser.publish.reading import Run
-from spaser.publish.sheet import Item, Sheet, Table
+from spaser.publish.sheet import Sheet
 
 MAX_TITLE = 31
 """Characters of a sheet's name."""
 
 _FORBIDDEN = dict.fromkeys(map(ord, "[]:*?/\\'"), " ")
-VALUES = 6
-"""Columns of values in the sheet of an operation: the widest of its tables has no more."""
 
 
 def write_operations(
     path: Path, context: Context, run: Run, builder: SheetBuilder, sheets: Sequence[Sheet]
 ) -> None:
-    """Write the workbook of the operations of a year."""
+    """Write the workbook of the operations of a year: the list, then a sheet an operation.
+
+    The sheet of an operation begins with its number in the list.
+    """
     t = context.labels
     title = context.text(run.title_fr, run.title_en)
     book = new_book(t("operation.document", year=context.year, title=title))
     names = sheet_titles(
         [t("operation.index"), *(f"{n:03d} {s.title}" for n, s in enumerate(sheets, start=1))]
     )
-    heads = [Column(t("operation.sheet"), 32), Column(t("operation.name"), 44, wrap=True)]
-    heads += [Column(t("operation.facilitator"), 28, wrap=True)]
-    heads += [
-        Column(text, 14 if is_number else 24, wrap=not is_number)
-        for text, is_number in builder.index_heads()
-    ]
-    heads.append(Column(t("operation.alert"), 60, wrap=True))
-    add_sheet(
-        book,
-        names[0],
-        heads,
-        [
-            (name, sheet.title, sheet.group, *map(cell, sheet.row), (sheet.alert or ("", ""))[1])
-            for name, sheet in zip(names[1:], sheets, strict=True)
-        ],
-    )
+    widths = (22, 20, 11, 12, 12, 11, 12, 11, 13)
     columns = [
-        Column(t("operation.part"), 30, wrap=True),
-        Column(t("operation.line"), 34, wrap=True),
-        Column(t("operation.value", n=1), 44, wrap=True),
-        *(Column(t("operation.value", n=n), 18, wrap=True) for n in range(2, VALUES + 1)),
+        Column(t("operation.number"), 6, wrap=True),
+        Column(t("operation.name"), 42, wrap=True),
+        Column(t("operation.facilitator"), 22, wrap=True),
+        *(
+            Column(text, width, wrap=True)
+            for (text, _), width in zip(builder.index_heads(), widths, strict=True)
+        ),
+        Column(t("operation.alert"), 18, wrap=True),
     ]
+    rows = [
+        (number, sheet.title, sheet.group, *map(cell_of, sheet.row), _alert(context, sheet))
+        for number, sheet in enumerate(sheets, start=1)
+    ]
+    add_sheet(book, names[0], columns, rows)
+    fiches = Fiches(book, context)
     for name, sheet in zip(names[1:], sheets, strict=True):
-        add_sheet(book, name, columns, operation_rows(context, sheet))
+        fiches.add(name, sheet, t("operation.eyebrow.internal"))
     save_book(book, path, run.as_of)
 
 
-def cell(item: Item) -> Cell:
-    """What a workbook holds of an item: its number or date, else what the page prints."""
-    return item.text if item.cell is None else item.cell
-
-
-def operation_rows(context: Context, sheet: Sheet) -> Iterator[Sequence[Cell]]:
-    """The sheet of an operation, section by section, every row of the same width."""
-    t = context.labels
-    name = t("operation.name")
-    yield _row(name, sheet.title, [sheet.summary])
-    if sheet.alert is not None:
-        yield _row(name, t("operation.alert"), [sheet.alert[1]])
-    for section in sheet.sections:
-        for text in section.lead:
-            yield _row(section.title, t("operation.note"), [text])
-        for label, item in section.entries:
-            yield _row(section.title, label, [cell(item)])
-        if section.chart is not None:
-            yield _row(section.title, section.chart.title, [section.chart.alternative])
-        for table in section.tables:
-            yield from table_rows(context, section.title, table)
-        for text in section.notes:
-            yield _row(section.title, t("operation.note"), [text])
-
-
-def table_rows(context: Context, part: str, table: Table) -> Iterator[Sequence[Cell]]:
-    """A table of the sheet: its caption with its heads, its rows, the note on secrecy."""
-    if not table.rows:
-        if table.empty:
-            yield _row(part, table.caption, [table.empty])
-        return
-    yield _row(part, f"{table.caption} – {table.heads[0][0]}", [head for head, _ in table.heads[1:]])
-    for first, *others in table.rows:
-        yield _row(part, cell(first), [cell(item) for item in others])
-    if table.has_secret:
-        yield _row(part, context.labels("operation.note"), [context.labels("secret.note")])
-
-
-def _row(part: str, line: Cell, values: Sequence[Cell]) -> Sequence[Cell]:
-    return (part, line, *values, *[None] * (VALUES - len(values)))
+def _alert(context: Context, sheet: Sheet) -> str | None:
+    """`Heures en manque`, where the operation lacks hours."""
+    late = sheet.alert is not None and sheet.alert[0] == "late"
+    return context.labels("operation.alert_late").rstrip(".") if late else None
 
 
 def sheet_titles(names: Iterable[str]) -> list[str]:
@@ -122,16 +83,16 @@ def write_tasks(path: Path, context: Context, run: Run, tasks: Sequence[Task]) -
     title = context.text(run.title_fr, run.title_en)
     book = new_book(t("follow_up.document", title=title))
     columns = [
-        Column(t("quality.severity"), 15),
-        Column(t("follow_up.kind"), 26, wrap=True),
-        Column(t("follow_up.message"), 62, wrap=True),
-        Column(t("quality.action"), 50, wrap=True),
-        Column(t("operation.hours"), 12),
-        Column(t("operation.lines"), 10),
-        Column(t("operation.id"), 26),
-        Column(t("operation.contract"), 32),
-        Column(t("operation.buyer"), 28),
-        Column(t("operation.company"), 20),
+        Column(t("quality.severity"), 15, wrap=True),
+        Column(t("follow_up.kind"), 24, wrap=True),
+        Column(t("follow_up.message"), 58, wrap=True),
+        Column(t("quality.action"), 46, wrap=True),
+        Column(t("operation.hours"), 10, wrap=True),
+        Column(t("operation.lines"), 8, wrap=True),
+        Column(t("operation.id"), 18, wrap=True),
+        Column(t("operation.contract"), 22, wrap=True),
+        Column(t("operation.buyer"), 20, wrap=True),
+        Column(t("operation.company"), 16, wrap=True),
     ]
     found = grouped(tasks, lambda task: task.facilitator or t("operation.unattributed"))
     names = sheet_titles(found)

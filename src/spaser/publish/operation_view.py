@@ -77,6 +77,11 @@ class Ground:
             clauses.contracts(),
         )
 
+    @classmethod
+    def read_public(cls, clauses: Clauses) -> Ground:
+        """Read what public sheets may tell, and nothing else."""
+        return cls(figures=clauses.operation_figures(), contracts=clauses.contracts())
+
 
 def slugs(names: Sequence[str]) -> list[str]:
     """A file name for each, lower case, letters, digits and dashes, no two alike."""
@@ -167,7 +172,7 @@ class SheetBuilder(Teller):
         """Committed, due, validated, missing."""
         t, rate = self.labels, self.rate(op)
         of_due = "" if rate is None else t("operation.of_due", rate=self.formats.percent(rate))
-        on = t("operation.on", day=self.day(op.at_date).text)
+        on = t("operation.on_day", day=self.day(op.at_date).text)
         return [
             (t("operation.committed"), self.hours(op.committed_hours), self.mode(op)),
             (t("operation.due"), self.hours(op.due_hours), on),
@@ -182,7 +187,7 @@ class SheetBuilder(Teller):
     def index_row(self, op: Operation) -> list[Item]:
         """The operation in the list: after its name, what the heads of `index_heads` say."""
         rate = self.rate(op)
-        percent = self.unknown() if rate is None else Item(self.formats.percent(rate), None, True)
+        percent = self.percent(rate)
         return [
             self.text(self._buyer(op) or None),
             self.text(op.company_name or op.company_id),
@@ -197,9 +202,11 @@ class SheetBuilder(Teller):
 
     def index_heads(self) -> list[tuple[str, bool]]:
         """The heads of `index_row`."""
-        names = ("buyer", "company", "end", "state_head", "committed", "due", "validated")
-        numbers = {"committed", "due", "validated", "rate", "missing"}
-        return [(self.labels(f"operation.{n}"), n in numbers) for n in (*names, "rate", "missing")]
+        names = [(name, False) for name in ("buyer", "company", "end", "state_head")]
+        numbers = [
+            (f"short.{n}", True) for n in ("committed", "due", "validated", "rate", "missing")
+        ]
+        return [(self.labels(f"operation.{name}"), number) for name, number in names + numbers]
 
     def identity(self, op: Operation) -> Section:
         """Who, what, when."""
@@ -361,7 +368,7 @@ class SheetBuilder(Teller):
         rows = []
         for month in self.ground.months.get(op.operation_id, ()):
             total += month.validated
-            head = Item(self.formats.month(month.month), month.month)
+            head = self.text(self.formats.month(month.month))
             rows.append(
                 (head, self.hours(month.validated), self.hours(total), self.hours(month.pending))
             )
@@ -579,7 +586,7 @@ class SheetBuilder(Teller):
                 )
             )
         return Table(
-            t("operation.crossing_caption", axis=self.context.dimension(other)),
+            t("operation.crossing_caption", by=self.context.dimension(other, "by")),
             [
                 (self.context.dimension(other), False),
                 (t("operation.year"), False),
@@ -619,9 +626,7 @@ class SheetBuilder(Teller):
             known = axis == "company" and part.member
             text = part.member if known else self.code(axis, part.member).text
             share = None if part.hours is None or not total else part.hours / total
-            percent = (
-                self.blank() if share is None else Item(self.formats.percent(share), None, True)
-            )
+            percent = self.blank() if share is None else self.percent(share)
             rows.append((self.text(text), self.hours(part.hours), percent))
         heads = [(name, False), (t("operation.validated"), True), (t("operation.share"), True)]
         return Table(t("operation.part_caption", axis=name.lower()), heads, rows)

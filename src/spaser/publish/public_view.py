@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spaser.publish.clauses import Contract, Operation, Published, grouped
+from spaser.publish.context import Context
 from spaser.publish.operation_view import Ground, slugs
 from spaser.publish.sheet import Item, Section, Sheet, Table, Teller
 
@@ -21,8 +22,8 @@ MEASURES = ("hours", "people", "work_contracts")
 class PublicBuilder(Teller):
     """Builds the public sheets of the operations of a year."""
 
-    def __init__(self, teller: Teller, ground: Ground) -> None:
-        super().__init__(teller.context)
+    def __init__(self, context: Context, ground: Ground) -> None:
+        super().__init__(context)
         self.ground = ground
 
     def sheets(self, operations: Sequence[Operation]) -> list[Sheet]:
@@ -137,7 +138,7 @@ class PublicBuilder(Teller):
         t, other = self.labels, axis.split("+", 1)[1]
         cells = grouped(rows, lambda row: (row.member.split("+", 1)[1], row.year))
         return Table(
-            t("operation.crossing_caption", axis=self.context.dimension(other)),
+            t("operation.crossing_caption", by=self.context.dimension(other, "by")),
             [
                 (self.context.dimension(other), False),
                 (t("operation.year"), False),

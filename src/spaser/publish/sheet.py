@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
-from spaser.office import DECIMAL, EURO, WHOLE, Cell, Number
+from spaser.office import DECIMAL, EURO, PERCENT, WHOLE, Cell, Number
 from spaser.publish.context import SECRET, Context
 
 
@@ -125,6 +125,12 @@ class Teller:
         if value is None:
             return self.unknown()
         return Item(self.formats.number(value), Number(value), True)
+
+    def percent(self, share: Decimal | None) -> Item:
+        """`76,9 %`."""
+        if share is None:
+            return self.unknown()
+        return Item(self.formats.percent(share), Number(share, PERCENT), True)
 
     def day(self, day: dt.date | None) -> Item:
         """`31/12/2025`."""

@@ -64,9 +64,10 @@ class Builder(ChartBuilder):
     def indicator(self, card: IndicatorCard) -> IndicatorView:
         """One indicator: figures by scope, trends, breakdowns, method."""
         title = self.context.card_text(card.labels)
+        own = (name for method in card.methods for name in card.dimensions_of(method))
         breakdowns = [
             view
-            for group in ("buyer", *dict.fromkeys((*DIMENSIONS, *card.dimensions)))
+            for group in ("buyer", *dict.fromkeys((*DIMENSIONS, *own)))
             for view in self.breakdown_views(card, title, group)
         ]
         has_buyers = bool(breakdowns) and breakdowns[0].id.endswith("-buyer")
@@ -108,10 +109,13 @@ class Builder(ChartBuilder):
         axis, _, member = unit_id.partition("=")
         if axis == WHOLE:
             return self.labels("people.everyone")
+        # The member `*` is all the other known ones.
+        names = [
+            self.labels("people.others") if name == WHOLE else self.context.member(part, name)
+            for part, name in zip(axis.split("+"), member.split("+", axis.count("+")), strict=True)
+        ]
         return self.labels(
-            "people.cell",
-            axis=self.context.dimension(axis),
-            member=self.context.member(axis, member),
+            "people.cell", axis=self.context.dimension(axis), member=", ".join(names)
         )
 
     def scope_table(self, card: IndicatorCard, title: str) -> FigureTable:

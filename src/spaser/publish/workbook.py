@@ -23,15 +23,21 @@ from spaser.office import (
 )
 from spaser.publish.annex_sheets import annex_sheets
 from spaser.publish.annexes import Annexes
-from spaser.publish.context import SCOPES, Context
+from spaser.publish.context import SCOPES, SECRET, Context
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import DIMENSIONS, Line, Result, Role, Run, Source, Verdict
+from spaser.publish.wording import is_secret
 
 MAX_FINDINGS = 20_000
 """The gravest come first; `quality.findings` has them all."""
 
 MAX_BUYERS = 50
 """Above that many buyers the workbook has the whole scheme only; the CSV has every buyer."""
+
+_WEIGHTS = ("numerator", "denominator", "unknown")
+
+_FORMS = {"share": PERCENT, "eur": EURO, "contracts": WHOLE, "people": WHOLE, "fte": "#,##0.0"}
+"""Number formats of the units; hours and others show their cents."""
 
 BREAKDOWN_SCOPES = ("floor", "all")
 """Scopes whose breakdowns, by buyer included, the workbook holds; the CSV has every one."""
@@ -70,8 +76,20 @@ def write(
 
 
 def _value(unit: str, value: Decimal | None) -> Number:
-    form = {"share": PERCENT, "eur": EURO, "contracts": WHOLE}.get(unit, DECIMAL)
+    form = _FORMS.get(unit, DECIMAL)
     return Number(value, form)
+
+
+def _numbers(result: Result) -> list[Number]:
+    """Value, numerator, denominator, unknown, low, high, excluded."""
+    computed = result.status == "computed"
+    return [
+        _value(result.unit, result.value if computed else None),
+        *(_weight(result.measure, getattr(result, part)) for part in _WEIGHTS),
+        _value(result.unit, result.low),
+        _value(result.unit, result.high),
+        Number(result.excluded),
+    ]
 
 
 def _weight(measure: str, value: Decimal | None) -> Number:
@@ -129,15 +147,9 @@ def _results(
                 context.scope_of(r),
                 r.year,
                 context.buyer(r.buyer_id),
-                "" if r.dimension == "*" else t.code("dimensions", r.dimension),
+                "" if r.dimension == "*" else context.dimension(r.dimension),
                 "" if r.dimension == "*" else context.member(r.dimension, r.member),
-                _value(r.unit, r.value if computed else None),
-                _weight(r.measure, r.numerator),
-                _weight(r.measure, r.denominator),
-                _weight(r.measure, r.unknown),
-                _value(r.unit, r.low),
-                _value(r.unit, r.high),
-                Number(r.excluded),
+                *(SECRET if is_secret(r) and not cell.value else cell for cell in _numbers(r)),
                 t("workbook.computed") if computed else t.code("status", r.status),
                 context.text(r.reason_fr, r.reason_en),
                 r.method_version,
@@ -369,6 +381,7 @@ def _methods(context: Context, run: Run) -> tuple[list[Column], Iterable[Sequenc
         ("", t("page.as_of"), context.formats.date(run.as_of)),
         ("", t("page.floor"), t("page.floor_value", amount=context.floor)),
         ("", t("sections.method"), t("tables.note")),
+        ("", t("secret.title"), t("secret.note")),
     ]
     for card in context.catalogue.indicators.values():
         rows += [

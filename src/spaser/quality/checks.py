@@ -136,9 +136,15 @@ def _run(
     for check, each in compiled:
         verdict = verdicts.get(check.name, unreadable)
         failed = not verdict.passed and check.name in verdicts and each.rows is None
+        failed = failed and not _is_about_person(known, each.columns)
         samples = _sample_keys(connection, known, check, tables) if failed else ()
         results.append(_result(card, check, verdict, samples))
     return results
+
+
+def _is_about_person(card: TableCard, columns: Iterable[str]) -> bool:
+    """Whether showing the rows at fault would show a person: then only their number is told."""
+    return any(card.columns[n].about_person for n in (*card.grain, *columns) if n in card.columns)
 
 
 def _as_built(card: TableCard, present: Iterable[str]) -> TableCard:

@@ -6,6 +6,6 @@ while a record is planted (`Contract`, `Trap`, `Entry`), in plain Python: no fil
 code of `spaser` is used. The mappings `pipelines/demo/mappings/` are written by hand.
 
 Everybody here is fictional: SIREN numbers begin with 000, which the register of businesses never
-gives, and pass the Luhn check. The participants of the insertion clauses (`people.py`, `clauses.py`,
-`hours.py`, `hour_*.py`) have a number, and no name.
+gives, and pass the Luhn check. The participants of the insertion clauses (`people.py`,
+`clauses.py`, `hours.py`, `hour_*.py`) have a number, and no name.
 """

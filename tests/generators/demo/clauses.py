@@ -207,9 +207,7 @@ def _pools(fitting: Iterable[Contract]) -> Iterator[tuple[Contract, ...]]:
 def _draft(number: int, contracts: tuple[Contract, ...], rng: random.Random) -> Operation:
     first = contracts[0]
     starts = [_start(contract) for contract in contracts]
-    ends = [
-        last_day(add_months(_start(contract), contract.months - 1)) for contract in contracts
-    ]
+    ends = [last_day(add_months(_start(contract), contract.months - 1)) for contract in contracts]
     lots = LOTS.get((first.buyer.siret, first.contract_id), ())
     lot = next((lot for lot in lots if f"Lot {lot} :" in first.title), "")
     length = sum(contract.months for contract in contracts)
@@ -228,7 +226,9 @@ def _draft(number: int, contracts: tuple[Contract, ...], rng: random.Random) -> 
         expected=Decimal(0),
         monthly=length <= 12,
         return_day=rng.choice((10, 15, 15, 15)),
-        given_id=f"ENG-{first.year}-{number:03d}" if len(contracts) > 1 or rng.random() < 0.4 else "",
+        given_id=f"ENG-{first.year}-{number:03d}"
+        if len(contracts) > 1 or rng.random() < 0.4
+        else "",
         penalty_per_hour=rng.choice((None, 50, 75, 100, 200)),
     )
     if (first.buyer.siret, first.contract_id) == PROGRAMME:
@@ -322,8 +322,8 @@ def _row(operation: Operation, valid_from: date, **terms: Any) -> dict[str, Any]
 def _usual_hours(operation: Operation, rng: random.Random) -> int:
     """A plausible volume: more months, more hours."""
     months = min(len(operation.months) + 2, 40)
-    scale = 4.6 if operation.sector == "construction" else 1.0
-    return max(int(months**0.75 * rng.uniform(180, 720) * scale) // 10 * 10, 60)
+    scale = 3.6 if operation.sector == "construction" else 1.0
+    return max(int(months**0.75 * rng.uniform(182, 750) * scale) // 10 * 10, 60)
 
 
 def _fixed(draft: Operation, rng: random.Random) -> Operation:
@@ -379,12 +379,12 @@ def _people(draft: Operation, rng: random.Random, people: int, each: int | None)
 
 
 def _per_order(draft: Operation, rng: random.Random) -> Operation:
-    """A version that announces orders, then the orders: nothing is committed at notification."""
+    """A version that announces orders, then the orders; those of the year commit that year."""
     months = [month for month in draft.months[:-1] if month < date(2025, 11, 1)]
     count = min(rng.randint(2, 5), len(months))
     days = sorted(rng.sample(months, count))
     rows = [_row(draft, draft.notified)]
-    total = Decimal(0)
+    total = of_the_year = Decimal(0)
     for rank, month in enumerate(days, 1):
         day = month + timedelta(days=rng.randint(2, 20))
         order: dict[str, Any] = {"order_id": f"BC-{rank:02d}", "order_date": day}
@@ -392,14 +392,16 @@ def _per_order(draft: Operation, rng: random.Random) -> Operation:
             amount = Decimal(rng.randint(20, 120) * 1000)
             order |= {"amount": amount, "labour_share": Decimal("0.50"),
                       "insertion_rate": Decimal("0.10"), "hourly_cost": Decimal(28)}  # fmt: skip
-            total += half_up(Fraction(amount) * Fraction(1, 20) / 28)
+            ordered = half_up(Fraction(amount) * Fraction(1, 20) / 28)
         else:
             hours = rng.randint(8, 55) * 10
             order["committed_hours"] = hours
-            total += hours
+            ordered = Decimal(hours)
+        total += ordered
+        of_the_year += ordered if day.year == draft.notified.year else 0
         rows.append(_row(draft, day, **order))
-    # Without any order nothing is known; with orders to come, none by that day is zero.
-    return _with(draft, "per_order", rows, Decimal(0) if days else None, total)
+    # Without any order nothing is known; with orders in later years only, it is zero.
+    return _with(draft, "per_order", rows, of_the_year if days else None, total)
 
 
 def _with(

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tests.generators.demo import hour_files, hour_traps
-from tests.generators.demo.clauses import Operation, make_operations
+from tests.generators.demo.clauses import SHARED_IDS, Operation, make_operations
 from tests.generators.demo.hour_files import Log
 from tests.generators.demo.hours import (
     MODALITY_CODES,
@@ -45,11 +45,8 @@ def make_hours(contracts: Sequence[Contract]) -> Hours:
     lines = hour_files.routed(ordinary_lines(operations, everybody, calendar), operations)
     plan = hour_traps.Plan(operations, lines, calendar)
     hour_traps.plant(plan)
-    plan.plant(
-        "return-sent-twice",
-        "Le relevé du troisième trimestre, envoyé une seconde fois sous un autre nom.",
-        hour_files.sent_again(plan.lines),
-    )
+    third = next(line for line in plan.lines if line.file == hour_files.RETURNS[-1])
+    hour_traps.send_again(plan, third, hour_files.SENT_AGAIN)
     rng = random.Random(SEED)
     events = [*events_of(operations, plan.lines, rng), *plan.events]
     log = Log(
@@ -86,7 +83,9 @@ def figures(hours: Hours) -> Iterator[Record]:
 def _figures(lines: Sequence[Line], year: int, hours: Hours) -> Record:
     people = dict.fromkeys(line.person for line in lines if line.person)
     sexes = {person: _sex(person.sex, person in hours.log.sexes) for person in people}
-    living = {person: {True: "yes", False: "no", None: "unknown"}[person.is_qpv] for person in people}
+    living = {
+        person: {True: "yes", False: "no", None: "unknown"}[person.is_qpv] for person in people
+    }
     total = _sum(lines)
     return {
         "people": len(people),
@@ -168,8 +167,20 @@ def quarantine(hours: Hours) -> Record:
     return dict(sorted(reasons.items()))
 
 
+def decisions(hours: Hours) -> Record:
+    """Lines corrected down and up, and rejected by reason as written."""
+    corrected = [line for line in hours.log.lines if line.outcome == "corrected"]
+    down = sum((line.validated or 0) < (line.declared or 0) for line in corrected)
+    rejected = Counter(line.reason for line in hours.log.lines if line.outcome == "rejected")
+    return {
+        "corrected_down": down,
+        "corrected_up": len(corrected) - down,
+        "rejected": dict(sorted(rejected.items())),
+    }
+
+
 def committed(hours: Hours) -> Iterator[Record]:
-    """SOC-11: hours committed by contracts notified in the year, and how many do not tell theirs."""
+    """SOC-11: hours committed by contracts notified in the year; how many do not tell theirs."""
     for year, buyer in _places():
         found = [
             o
@@ -197,7 +208,7 @@ def several_buyers(hours: Hours) -> Iterator[Record]:
 
 
 def secret(hours: Hours) -> Iterator[Record]:
-    """Cells that no output may print: few people, few at the RSA, few companies or one too large."""
+    """Cells that no output may print: few people, few at the RSA, few or one large company."""
     for year, buyer in _places():
         lines = [line for line in _of(hours.log.lines, year, buyer) if line.counted > 0]
         people = dict.fromkeys(line.person for line in lines if line.person)
@@ -221,13 +232,18 @@ def without_commitment(contracts: Iterable[Contract], operations: Iterable[Opera
     return sorted(
         c.uid
         for c in contracts
-        if CLAUSE in (c.social or ()) and c.uid not in bound and c.year and not c.is_call_off
+        if CLAUSE in (c.social or ())
+        and c.uid not in bound
+        and c.contract_id not in SHARED_IDS
+        and c.year
+        and not c.is_call_off
     )
 
 
 def records(hours: Hours) -> dict[str, int]:
-    """Records that each file holds, by name."""
+    """Records that each file holds, by name; the titles of a sheet are read, and set aside."""
     lines = Counter(line.file for line in hours.log.lines)
+    lines[hour_files.MONTHLY] += hour_files.TITLE_LINES
     log = hours.log
     return {
         **{name.split("/")[-1]: count for name, count in lines.items()},
@@ -247,6 +263,7 @@ def answers(hours: Hours, contracts: Iterable[Contract]) -> Record:
         "people": len({line.person for line in log.lines if line.counted > 0}),
         "lines": len(log.lines),
         "quarantine": quarantine(hours),
+        "decisions": decisions(hours),
         "balances": [OneLine(line) for line in balances(hours)],
         "committed": [OneLine(line) for line in committed(hours)],
         "figures": list(figures(hours)),

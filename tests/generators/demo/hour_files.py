@@ -36,6 +36,8 @@ RETURNS = tuple(f"releves/2025-T{quarter}.csv" for quarter in (1, 2, 3))
 SENT_AGAIN = "releves/2025-T3-renvoi.csv"
 
 MONTHLY_YEAR, BY_COMPANY_YEAR, EXPORT_YEAR = 2024, 2023, 2022
+TITLE_LINES = 2
+"""Above the header of the monthly sheet."""
 
 HEADER = (
     "operation", "marche_id", "lot", "maitre_ouvrage", "facilitateur", "entreprise_siret",
@@ -55,7 +57,7 @@ def routed(lines: Iterable[Line], operations: Sequence[Operation]) -> list[Line]
     """The lines, some of them moved out of the yearly logs; what their file cannot say is gone."""
     found = list(lines)
     counts = Counter((line.operation, line.month.year) for line in found if line.month)
-    monthly = _first(counts, operations, 5, lambda o: o.buyer is CCAS, MONTHLY_YEAR)
+    monthly = _first(counts, operations, 4, lambda o: o.buyer is CCAS, MONTHLY_YEAR)
     export = _first(
         counts, operations, 6, lambda o: o.buyer is VILLE and o.facilitator == MDE and not o.sites,
         EXPORT_YEAR,
@@ -131,15 +133,6 @@ def _plainly_validated(line: Line, file: str) -> Line:
     )  # fmt: skip
 
 
-def sent_again(lines: Iterable[Line]) -> list[Line]:
-    """The third return once more, under another name: every line is there twice."""
-    third = [line for line in lines if line.file == RETURNS[2]]
-    return [
-        replace(line, file=SENT_AGAIN, outcome="quarantined", reasons=("duplicate",))
-        for line in third
-    ]
-
-
 # --- writing -------------------------------------------------------------------------------------
 
 
@@ -188,7 +181,9 @@ def participant_rows(log: Log) -> list[Sequence[object]]:
     rows = list(people.rows(log.people, ended, (contract, buyer)))
     for person, sex in log.sexes.items():
         opposite = {"Femme": "Homme", "Homme": "Femme"}[sex]
-        (row,) = [row for row in rows if row[0] == person.person_id and row[1] == person.facilitator]
+        (row,) = [
+            row for row in rows if row[0] == person.person_id and row[1] == person.facilitator
+        ]
         column = people.HEADER.index("sexe")
         place = rows.index(row)
         rows[place : place + 1] = [
@@ -201,8 +196,9 @@ def _order(line: Line) -> tuple[Any, ...]:
     return (
         line.file, line.month or date.max, line.buyer_id,
         line.contract.contract_id if line.contract else "",
-        line.person.facilitator if line.person else "", line.person.person_id if line.person else "",
-        line.company.siret, line.kind, line.outcome, line.declared or 0, line.written.get("periode", ""),
+        line.person.facilitator if line.person else "",
+        line.person.person_id if line.person else "", line.company.siret, line.kind, line.outcome,
+        line.declared or 0, line.written.get("periode", ""),
     )  # fmt: skip
 
 
@@ -293,7 +289,10 @@ def _invoice_row(invoice: Invoice) -> Sequence[object]:
 
 # --- other forms ---------------------------------------------------------------------------------
 
-WIDE = ("Marché", "Entreprise", "SIRET entreprise", "N° participant", "Modalité", "Structure", "Secteur")  # fmt: skip
+WIDE = (
+    "Marché", "Entreprise", "SIRET entreprise", "N° participant", "Modalité", "Structure",
+    "Secteur",
+)  # fmt: skip
 
 
 def _monthly(lines: Sequence[Line]) -> bytes:
@@ -340,9 +339,10 @@ def _by_company(lines: Sequence[Line]) -> bytes:
             [
                 line.contract.contract_id if line.contract else "", line.month,
                 line.person.person_id if line.person else "",
-                float(line.declared or 0), None if line.validated is None else float(line.validated),
-                line.state, line.reason or None, line.decided, line.modality or None,
-                line.structure or None, SECTOR_LABELS[line.operation.sector] if line.operation else "",
+                float(line.declared or 0),
+                None if line.validated is None else float(line.validated), line.state,
+                line.reason or None, line.decided, line.modality or None, line.structure or None,
+                SECTOR_LABELS[line.operation.sector] if line.operation else "",
             ]
         )  # fmt: skip
     book, pages = new_book(*sorted(sheets))
@@ -380,7 +380,13 @@ EXPORT_HEADER = (
     "H. saisies", "H. retenues", "Statut", "Motif refus", "Date statut", "Nature", "Voie d'accès",
     "Employeur", "Domaine", "Contrat de travail", "Début de contrat",
 )  # fmt: skip
-EXPORT_STATES = {"": "VAL", "Validée": "VAL", "Corrigée": "COR", "Rejetée": "REF", "Déclarée": "ATT"}
+EXPORT_STATES = {
+    "": "VAL",
+    "Validée": "VAL",
+    "Corrigée": "COR",
+    "Rejetée": "REF",
+    "Déclarée": "ATT",
+}
 EXPORT_WAYS = {"Embauche directe": "ED", "Mise à disposition": "MD", "Sous-traitance": "ST", "": ""}
 EXPORT_REASONS = {
     "Bulletin de paie différent": "R1", "Justificatif manquant": "R2", "Personne hors public": "R3",
@@ -389,7 +395,7 @@ EXPORT_REASONS = {
 
 
 def _export(lines: Sequence[Line]) -> bytes:
-    """An example of a tool's export, in codes of its own and in Windows-1252: no vendor's format."""
+    """An example of a tool's export, in codes of its own, in Windows-1252: no vendor's format."""
     text = _csv(
         EXPORT_HEADER,
         (

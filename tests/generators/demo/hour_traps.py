@@ -44,6 +44,8 @@ REFUSED = (
 None of the first five may be found in anything that the program writes."""
 UNKNOWN_CONTRACT = "2024-MET-7777"
 PERMANENT_MONTHS = 48
+FIRST_STRANGER = 9_000
+"""Numbers from here on are of people planted by hand."""
 
 
 @dataclass
@@ -146,6 +148,8 @@ def _somebody(
     for person in people:
         if (
             person.facilitator == operation.facilitator
+            and person.number < FIRST_STRANGER
+            and not person.bare
             and not any(decision.for_programme for decision in person.decisions)
             and fits(person)
         ):
@@ -155,14 +159,19 @@ def _somebody(
 
 
 def _free(
-    plan: Plan, operation: Operation, count: int = 1, also: Operation | None = None
+    plan: Plan,
+    operation: Operation,
+    count: int = 1,
+    also: Operation | None = None,
+    year: int | None = None,
 ) -> tuple[Person, tuple[date, ...]]:
     """Somebody eligible and idle in some months of an operation (of two), now taken."""
     found: list[date] = []
     running = set(operation.months) & set((also or operation).months)
+    years = (2022, 2023, 2024) if year is None else (year,)
 
     def fits(person: Person) -> bool:
-        months = [m for m in person.months if m in running and m.year > 2021]
+        months = [m for m in person.months if m in running and m.year in years]
         idle = [month for month in months if plan.calendar.is_idle(person, (month,))]
         found[:] = idle[:count]
         return len(idle) >= count
@@ -299,7 +308,7 @@ def _too_many_hours(plan: Plan, main: Operation, other: Operation) -> None:
     person, (month,) = _free(plan, main, also=other)
     plan.plant(
         "over-200-hours",
-        "121 h dans une entreprise et 108 h dans une autre, le même mois : tout le mois est à voir.",
+        "121 h dans une entreprise et 108 h dans une autre : tout le mois est à voir.",
         (
             _aside(
                 _line(operation, person, month), "over_month_limit", declared=Decimal(hours),
@@ -345,24 +354,34 @@ def _stranger(facilitator: str, number: int, **changes: Any) -> Person:
 
 
 def _outside(plan: Plan) -> None:
-    short = next(
-        o
-        for o in plan.operations
-        if o.facilitator == PLIE and len(o.contracts) == 1 and not o.lot
-        and date(2022, 6, 1) < o.start and o.end < date(2024, 3, 1)
-    )  # fmt: skip
-    before = add_months(short.start, -2)
-    after = add_months(short.end, 2)
-    lines = []
-    for month in (before, after):
-        person = _somebody(
-            plan,
-            short,
-            lambda p, month=month: month in p.months and plan.calendar.is_idle(p, (month,)),  # type: ignore[misc]
-        )
-        plan.calendar.take(person, month, "trap outside", 300)
-        lines.append(_aside(_line(short, person, month), "outside_contract"))
-    plan.plant("outside-contract", "Deux mois avant le début du marché, deux mois après sa fin.", lines)
+    """Somebody eligible and idle two months before a contract begins, and two months after."""
+    for operation in plan.operations:
+        around = (add_months(operation.start, -2), add_months(operation.end, 2))
+        if operation.facilitator == PLIE and len(operation.contracts) == 1 and not operation.lot:
+            found = [_idle_in(plan, operation, month) for month in around]
+            if all(found):
+                break
+    else:
+        msg = "nobody is idle around a contract"
+        raise LookupError(msg)
+    plan.plant(
+        "outside-contract",
+        "Deux mois avant le début du marché, deux mois après sa fin.",
+        (
+            _aside(_line(operation, person, month), "outside_contract")
+            for person, month in zip(found, around, strict=True)
+        ),
+    )
+
+
+def _idle_in(plan: Plan, operation: Operation, month: date) -> Person | None:
+    def fits(person: Person) -> bool:
+        return month in person.months and plan.calendar.is_idle(person, (month,))
+
+    try:
+        return _somebody(plan, operation, fits)
+    except LookupError:
+        return None
 
 
 def _eligibility_ended(plan: Plan) -> None:
@@ -457,7 +476,8 @@ def _eligible_by_the_log(plan: Plan, main: Operation, other: Operation) -> None:
     }  # fmt: skip
     plan.plant(
         "eligible-by-the-log",
-        "L'éligibilité est écrite sur les lignes d'heures, pas dans les fiches.",
+        "L'éligibilité est écrite sur les lignes d'heures, pas dans les fiches ; deux critères, "
+        "une personne, comptée au RSA.",
         (_line(main, person, month, written=written) for month in decision.months[:4]),
     )
 
@@ -517,24 +537,29 @@ def _validated(plan: Plan, operation: Operation) -> Decimal:
     return sum((line.counted for line in plan.lines if line.operation is operation), Decimal(0))
 
 
-def _short(plan: Plan) -> list[Operation]:
-    """Closed operations of fixed volume, not pooled, with a penalty, that miss over a quarter.
+def _missing(plan: Plan, operation: Operation) -> Decimal:
+    return (operation.in_force or Decimal(0)) - _validated(plan, operation)
 
-    Of some hundred hours: what is missing is worth some thousand euros.
+
+def _short(plan: Plan) -> list[Operation]:
+    """Closed operations that miss over a quarter and sixty hours, the smallest shortfalls first.
+
+    Of one contract, with a penalty, whose volume needs no invoice.
     """
-    return [
+    found = [
         o
         for o in plan.operations
-        if o.is_over and o.mode == "fixed" and len(o.contracts) == 1 and o.penalty_per_hour
+        if o.end < date(2025, 11, 1) and o.mode in {"fixed", "labour_share"}
+        and len(o.contracts) == 1 and o.penalty_per_hour
         and o.number not in IDLE and o.in_force and not o.lot
-        and _validated(plan, o) < o.in_force * 3 / 4 and o.in_force < 1500
+        and _missing(plan, o) > max(o.in_force / 4, 60)
     ]  # fmt: skip
+    return sorted(found, key=lambda o: (_missing(plan, o), o.number))
 
 
 def _carried_over(plan: Plan) -> None:
     operation = _short(plan)[0]
-    missing = (operation.in_force or Decimal(0)) - _validated(plan, operation)
-    carried = Decimal(int(missing / 2))
+    carried = Decimal(int(_missing(plan, operation) / 2))
     target = next(
         o
         for o in plan.operations
@@ -556,9 +581,24 @@ def _carried_over(plan: Plan) -> None:
             OneLine(operation_id=operation.commitment_id, carried_out_hours=f"{carried:.2f}"),
             OneLine(operation_id=target.commitment_id, carried_in_hours=f"{carried:.2f}"),
         ],
-        follow_up=[
-            OneLine(kind="carried_over", commitment_id=operation.commitment_id, at_least=1)
-        ],
+        follow_up=[OneLine(kind="carried_over", commitment_id=operation.commitment_id, at_least=1)],
+    )
+
+
+def send_again(plan: Plan, line: Line, file: str) -> None:
+    """A return once more, under another name and with one line more: the others are there twice."""
+    operation = line.operation
+    if operation is None:
+        msg = "a return is of an operation"
+        raise LookupError(msg)
+    person, (month,) = _free(plan, operation, year=2025)
+    more = _line(operation, person, month, validated=None, decided=None, work_contract="",
+                 hired=None, file=file)  # fmt: skip
+    copies = [_aside(one, "duplicate", file=file) for one in plan.lines if one.file == line.file]
+    plan.plant(
+        "return-sent-twice",
+        "Le relevé du troisième trimestre, envoyé une seconde fois avec une ligne de plus.",
+        [*copies, more],
     )
 
 
@@ -567,8 +607,7 @@ def _penalties(plan: Plan) -> None:
     notified, waived, computed = _short(plan)[1:4]
     expected = []
     for operation in (notified, waived):
-        missing = (operation.in_force or Decimal(0)) - _validated(plan, operation)
-        amount = missing * (operation.penalty_per_hour or 0)
+        amount = _missing(plan, operation) * (operation.penalty_per_hour or 0)
         day = operation.end + timedelta(days=60)
         steps = [(NOTICE, -20, None), ("Pénalité notifiée", 0, amount)]
         if operation is waived:
@@ -588,9 +627,7 @@ def _penalties(plan: Plan) -> None:
                 waived_penalty_eur=f"{amount if operation is waived else 0:.2f}",
             )
         )
-    expected.append(
-        OneLine(operation_id=computed.commitment_id, notified_penalty_eur="0.00")
-    )
+    expected.append(OneLine(operation_id=computed.commitment_id, notified_penalty_eur="0.00"))
     plan.say(
         "penalties",
         "Une pénalité notifiée, une levée, une seulement calculée : la décision est à l'acheteur.",

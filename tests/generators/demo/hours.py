@@ -36,7 +36,10 @@ MIX = {
     "construction": (34, 50, 16), "cleaning": (46, 20, 34), "green_spaces": (20, 22, 58),
     "waste": (30, 60, 10),
 }  # fmt: skip
-KINDS = {"loan": (("ETTI", "AI", "GEIQ"), (60, 18, 22)), "sub": (("EI", "ACI", "EA", "ESAT"), (40, 34, 13, 13))}  # fmt: skip
+KINDS = {
+    "loan": (("ETTI", "AI", "GEIQ"), (60, 18, 22)),
+    "sub": (("EI", "ACI", "EA", "ESAT"), (40, 34, 13, 13)),
+}
 CONTRACT_TYPES = {
     "ETTI": "Contrat de mission", "AI": "CDD", "GEIQ": "Contrat de professionnalisation",
     "EI": "CDDI", "ACI": "CDDI", "EA": "CDD tremplin", "ESAT": "Autre contrat",
@@ -117,6 +120,18 @@ class Calendar:
     def __init__(self) -> None:
         self._contracts: dict[tuple[Person, date], set[str]] = defaultdict(set)
         self._halves: dict[tuple[Person, date], int] = defaultdict(int)
+        self._lengths: dict[tuple[Person, date], set[int]] = defaultdict(set)
+
+    def distinct(self, person: Person, month: date, halves: int) -> int:
+        """Half hours that no other line of the person's month has, from these on.
+
+        What looks like one work declared twice is planted, and nowhere by chance.
+        """
+        taken = self._lengths[person, month]
+        while halves in taken:
+            halves += 1
+        taken.add(halves)
+        return halves
 
     def is_free(self, person: Person, month: date, contract: str, halves: int) -> bool:
         """Whether a line would be neither a duplicate nor too much."""
@@ -224,7 +239,7 @@ IDLE = frozenset({37, 151, 236})
 
 def _wanted(operation: Operation, rng: random.Random) -> int:
     """Half hours to reach: what is expected by the last log, more or less."""
-    rate = rng.choices((0.58, 0.82, 0.95, 1.0, 1.04, 1.18), (12, 18, 22, 20, 18, 10))[0]
+    rate = rng.choices((0.55, 0.85, 1.0, 1.02, 1.12), (9, 12, 32, 32, 15))[0]
     total = len(operation.months)
     whole = (operation.end.year - operation.start.year) * 12
     whole += operation.end.month - operation.start.month + 1
@@ -246,13 +261,14 @@ def _of_operation(
         free = [
             month
             for month in span
-            if month in eligible and calendar.is_free(person, month, _key(contract), halves + 12)
+            if month in eligible and calendar.is_free(person, month, _key(contract), halves + 24)
         ]
         if not free:
             misses += 1
             continue
         misses = 0
-        for line in _spell(operation, contract, person, free, halves, rng):
+        needed = free[: wanted // halves + 1]
+        for line in _spell(operation, contract, person, needed, halves, calendar, rng):
             halves_of_line = int((line.declared or 0) * 2)
             calendar.take(person, line.month or free[0], _key(contract), halves_of_line)
             wanted -= halves_of_line
@@ -269,6 +285,7 @@ def _spell(
     person: Person,
     months: Sequence[date],
     halves: int,
+    calendar: Calendar,
     rng: random.Random,
 ) -> Iterator[Line]:
     """The months of one person on one contract, with some training at times."""
@@ -278,7 +295,7 @@ def _spell(
     site = rng.choice(operation.sites) if operation.sites else ""
     host = operation.hosts[operation.sites.index(site) % len(operation.hosts)] if site else ""
     for month in months:
-        worked = HALF * max(halves + rng.randint(-6, 6), 2)
+        worked = HALF * calendar.distinct(person, month, max(halves + rng.randint(-6, 6), 2))
         line = Line(
             file=log_of(month.year), operation=operation, contract=contract, company=post.company,
             month=month, declared=worked, validated=None, state="", outcome="", person=person,
@@ -287,7 +304,8 @@ def _spell(
         )  # fmt: skip
         yield decide(line, rng)
         if trains and rng.random() < 0.6:
-            training = replace(line, declared=HALF * rng.randint(4, 12), kind="Formation")
+            taught = HALF * calendar.distinct(person, month, rng.randint(4, 12))
+            training = replace(line, declared=taught, kind="Formation")
             yield decide(training, rng)
 
 
@@ -354,32 +372,41 @@ def events_of(
     operations: Iterable[Operation], lines: Iterable[Line], rng: random.Random
 ) -> list[Event]:
     """The returns received, late or never, by contract and company; some incidents."""
-    reporters: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    declared: dict[int, dict[tuple[str, str], set[date]]] = defaultdict(lambda: defaultdict(set))
     named: dict[str, Holder] = {}
     for line in lines:
-        if line.operation and line.contract:
-            reporters[line.operation.number].add((line.contract.contract_id, line.company.siret))
+        if line.operation and line.contract and line.month:
+            pair = (line.contract.contract_id, line.company.siret)
+            declared[line.operation.number][pair].add(line.month)
             named[line.company.siret] = line.company
     events: list[Event] = []
     for operation in operations:
-        pairs = set(reporters[operation.number])
-        pairs |= {(c.contract_id, operation.holder.siret) for c in operation.contracts}
+        months = declared[operation.number]
         named[operation.holder.siret] = operation.holder
+        # The company bound reports from start to end, another from its first hours to its last.
+        for contract in operation.contracts:
+            months[contract.contract_id, operation.holder.siret] = {date.min, date.max}
         by_id = {contract.contract_id: contract for contract in operation.contracts}
-        for contract_id, siret in sorted(pairs):
-            events += _returns(operation, by_id[contract_id], named[siret], rng)
+        for (contract_id, siret), found in sorted(months.items()):
+            between = (min(found), max(found))
+            events += _returns(operation, by_id[contract_id], named[siret], between, rng)
         events += _incidents(operation, rng)
     return events
 
 
 def _returns(
-    operation: Operation, contract: Contract, company: Holder, rng: random.Random
+    operation: Operation,
+    contract: Contract,
+    company: Holder,
+    between: tuple[date, date],
+    rng: random.Random,
 ) -> Iterator[Event]:
+    first, last = between
     for opening, closing in periods(operation):
         due = (closing + timedelta(days=1)).replace(day=operation.return_day)
-        if due > AS_OF:
+        if due > AS_OF or closing < first or opening > last:
             continue
-        start = max(opening, operation.start)
+        start = max(opening, operation.start, first)
 
         def event(kind: str, day: date, channel: str = "", *, start: date = start) -> Event:
             return Event(contract, operation.lot, company, kind, day, start, channel=channel)
@@ -393,7 +420,9 @@ def _returns(
                 yield event(REMINDER, due + timedelta(days=10), "Courriel")
             yield event(RECEIVED, late)
         else:
-            yield event(RECEIVED, closing + timedelta(days=rng.randint(2, operation.return_day - 1)))
+            yield event(
+                RECEIVED, closing + timedelta(days=rng.randint(2, operation.return_day - 1))
+            )
 
 
 INCIDENTS = (

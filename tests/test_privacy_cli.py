@@ -1,0 +1,126 @@
+"""`spaser privacy`: what it asks, says and does."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spaser.privacy.purge import read_log
+from spaser.pseudonyms import KEY_VARIABLE, ensure_key, key_file
+from spaser.warehouse import session
+from tests.curate.run import ROOT
+from tests.privacy.ground import Ground, Line, Sheet, holders
+from tests.published import Said, spaser
+
+LOG, MIXED = "data/raw/x/heures-2019.csv", "data/raw/x/heures-2020.csv"
+SHEETS = "data/raw/x/participants.csv"
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    monkeypatch.setenv(KEY_VARIABLE, str(tmp_path / "own" / "key"))
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody answers
+    root = tmp_path / "project"
+    for name in ("assets", "reports/templates", "reports/styles"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "dagster.yaml", root)
+    (root / "pipelines").mkdir()
+    (root / "pipelines/x.yml").write_text(
+        "title: {fr: X}\nbuyers: all\ninputs: [data/raw/x/**]\n", encoding="utf-8"
+    )
+    with session() as connection:
+        ground = Ground(root, connection)
+        ground.build(
+            [
+                Line("A", "2019-03-01", LOG, 2),
+                Line("A", "2019-04-01", MIXED, 2),
+                Line("B", "2999-01-01", MIXED, 3),
+            ],
+            [Sheet("A", SHEETS, 2)],
+        )
+        yield ground
+
+
+def of(ground: Ground, *arguments: str, language: str = "fr") -> Said:
+    project = str(ground.project.root)
+    return spaser("--project", project, "privacy", *arguments, language=language)
+
+
+def test_retention_counts_by_file_and_year(ground: Ground) -> None:
+    said = of(ground, "retention", "x")
+    assert said.code == 0, said.err
+    assert "24 mois" in said.out
+    assert "(à vérifier)" in said.out
+    assert LOG in said.out
+    last = said.out.splitlines()[-1]
+    assert last.startswith("Personnes : 2, dont à effacer : 1. Lignes à effacer : 3.")
+    assert last.endswith(": 1.")
+    assert "Lines to erase: 3." in of(ground, "retention", "x", language="en").out
+
+
+def test_a_purge_says_what_it_will_do_asks_and_does_it(ground: Ground) -> None:
+    said = of(ground, "purge", "x", "--dry-run", "--with-inputs")
+    assert said.code == 0, said.err
+    assert "personnes : 1 ; lignes d'heures : 2 ; lignes de fichiers : 3." in said.out
+    assert f"Fichier à supprimer : {LOG}" in said.out
+    assert f"{MIXED} : gardé, lignes à garder : 1." in said.out
+    assert holders(ground.project.root, ["A"])
+    refused = of(ground, "purge", "x")
+    assert refused.code == 2
+    assert holders(ground.project.root, ["A"])
+    done = of(ground, "purge", "x", "--yes", "--with-inputs")
+    assert done.code == 0, done.err
+    assert "Personnes effacées : 1 ; fichiers supprimés : 2." in done.out
+    assert holders(ground.project.root, ["A"]) == []
+    assert not (ground.project.root / LOG).exists()
+    assert len(read_log(ground.tables)) == 1
+    again = of(ground, "purge", "x")
+    assert (again.code, "Rien à effacer" in again.out) == (0, True)
+
+
+def test_a_day_in_the_future_is_refused(ground: Ground) -> None:
+    for command in ("purge", "retention", "register"):
+        said = of(ground, command, "x", "--as-of", "2999-01-01")
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+        assert "dans le futur" in said.err
+
+
+def test_the_key_is_rotated_after_a_yes_only(ground: Ground) -> None:
+    before = ensure_key(key_file(), ground.project.root).fingerprint
+    refused = of(ground, "rotate-key")
+    assert refused.code == 2
+    assert "Tous les pseudonymes changent" in refused.out
+    assert ensure_key(key_file(), ground.project.root).fingerprint == before
+    done = of(ground, "rotate-key", "--yes", language="en")
+    assert done.code == 0, done.err
+    after = ensure_key(key_file(), ground.project.root)
+    assert after.fingerprint != before
+    assert after.fingerprint in done.out
+    assert after.secret.hex() not in done.out + done.err
+
+
+def test_rotating_a_key_that_was_never_made_is_one_message(ground: Ground) -> None:
+    said = of(ground, "rotate-key", "--yes")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+
+
+def test_the_register_is_written_where_asked_or_beside_the_reports(ground: Ground) -> None:
+    said = of(ground, "register", "x")
+    assert said.code == 0, said.err
+    page = ground.project.rendered("x") / "traitements.html"
+    assert '<html lang="fr">' in page.read_text(encoding="utf-8")
+    assert "compléter par l'autorité : 5" in said.out
+    other = ground.project.root / "r.html"
+    assert of(ground, "register", "x", "--out", str(other), "--report-lang", "en").code == 0
+    assert '<html lang="en">' in other.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["rotate-key", "retention", "purge", "register"])
+def test_every_command_has_a_help_in_both_languages(command: str) -> None:
+    said = spaser("privacy", command, "--help")
+    assert said.code == 0
+    assert " / " in said.out
