@@ -5,12 +5,15 @@ Property tests scale with the profile: `pytest --hypothesis-profile=soak` runs t
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from spaser.project import Project
+from spaser.pseudonyms import KEY_VARIABLE
 from spaser.scheme import Scheme, load_scheme
 from spaser.warehouse import Tables
 from tests.curate.run import EVERYTHING, ROOT, conclude, run_files, run_indicators
@@ -37,6 +40,18 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def demo_scheme() -> Scheme:
     return load_scheme(Project(ROOT), "demo")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pseudonyms are made with a key of the tests: the user's own is never touched."""
+    before = os.environ.get(KEY_VARIABLE)
+    os.environ[KEY_VARIABLE] = str(tmp_path_factory.mktemp("key") / "pseudonyms.key")
+    yield
+    if before is None:
+        del os.environ[KEY_VARIABLE]
+    else:
+        os.environ[KEY_VARIABLE] = before
 
 
 @pytest.fixture(scope="session")

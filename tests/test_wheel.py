@@ -26,6 +26,7 @@ SINGLE_FILES = (
     "pipelines/demo.yml",
     "reports/labels.en.yml",
     "reports/labels.fr.yml",
+    "reports/traitements.yml",
 )
 
 

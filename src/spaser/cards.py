@@ -347,7 +347,7 @@ class IndicatorCard(Model):
     counts: Text
     about: About = "contracts"
     fact_table: str = "facts.contracts"
-    population: str = "true"
+    population: str
     population_text: Text
     value_weight: str = "amount_usable_eur"
     weights: dict[str, str] = Field(default_factory=dict)

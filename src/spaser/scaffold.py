@@ -29,6 +29,7 @@ _DEFINITIONS = (
     "reports/assets",
     "reports/labels.en.yml",
     "reports/labels.fr.yml",
+    "reports/traitements.yml",
     "reports/styles",
     "reports/templates",
 )

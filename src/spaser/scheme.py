@@ -117,7 +117,8 @@ class Precedence(Model):
 class Scheme(Model):
     """A SPASER scheme (`pipelines/<name>.yml`).
 
-    `register_buyer` is the SIRET of the buyer whose registers name none.
+    `register_buyer` is the SIRET of the buyer whose registers name none. `controller` and `dpo` are
+    printed in the register of processing: an organisation and a contact role, never a name.
     """
 
     name: str
@@ -130,6 +131,8 @@ class Scheme(Model):
     precedence: Precedence = Precedence()
     targets: tuple[Target, ...] = ()
     report: ReportSettings = ReportSettings()
+    controller: str | None = None
+    dpo: str | None = None
 
     @field_validator("title", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spaser import curate, hours, indicators, ingest, ledger
+from spaser import curate, hours, indicators, ingest, ledger, privacy
 from spaser.cards import Catalogue, catalogue
 from spaser.curate import Settings
 from spaser.curate.typed import PROVENANCE
@@ -94,7 +94,8 @@ def run_files(
 
 
 def run_indicators(tables: Tables, scheme: Scheme, *, with_evidence: bool = True) -> None:
-    """Results, evidence and verdicts of every year."""
+    """Results, evidence and verdicts of every year, figures about people suppressed first."""
+    privacy.build(tables, CARDS)
     years = indicators.years_found(tables)
     indicators.compute(tables, CARDS, scheme, years, with_evidence=with_evidence)
     for year in years:

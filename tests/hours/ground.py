@@ -14,7 +14,7 @@ from spaser import hours
 from spaser.cards import catalogue
 from spaser.hours.followed import read_rows
 from spaser.project import definitions_root
-from spaser.warehouse import Tables, session
+from spaser.warehouse import Connection, Tables, session
 
 CARDS = catalogue(definitions_root() / "assets")
 BUYER = "00030001200010"
@@ -32,22 +32,25 @@ class Ground:
     def __init__(self, root: Path, as_of: date, **given: Iterable[Mapping[str, Any]]) -> None:
         """`given`: rows by table, without its layer; a table that is not named is not there."""
         self.tables = Tables(root)
-        self.put("quality.run", [{"scheme": "test", "as_of": as_of}])
-        for name, rows in given.items():
-            self.put(f"curated.{name}", rows)
+        tables = {"quality.run": [{"scheme": "test", "as_of": as_of}]}
+        tables |= {f"curated.{name}": list(rows) for name, rows in given.items()}
+        with session() as connection:
+            for table, rows in tables.items():
+                self._write(connection, table, rows)
 
     def put(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table with the columns of its card; what a row does not say is null."""
-        columns = CARDS.tables[table.replace(".", "/")].columns
-        listed = list(rows)
-        assert all(row.keys() <= columns.keys() for row in listed), listed
-        texts = pa.table({name: [_text(row.get(name)) for row in listed] for name in columns})
-        cast = ", ".join(
-            f"cast({name} as {column.type}) as {name}" for name, column in columns.items()
-        )
         with session() as connection:
-            connection.register("texts", texts.cast(pa.schema([(n, pa.string()) for n in columns])))
-            self.tables.write(connection, table, f"select {cast} from texts")
+            self._write(connection, table, list(rows))
+
+    def _write(self, connection: Connection, table: str, rows: list[Any]) -> None:
+        columns = CARDS.tables[table.replace(".", "/")].columns
+        assert all(row.keys() <= columns.keys() for row in rows), rows
+        schema = pa.schema([(name, pa.string()) for name in columns])
+        texts = [{name: _text(row.get(name)) for name in columns} for row in rows]
+        typed = ", ".join(f"cast({n} as {column.type}) as {n}" for n, column in columns.items())
+        connection.register("texts", pa.Table.from_pylist(texts, schema=schema))
+        self.tables.write(connection, table, f"select {typed} from texts")
 
     def build(self, key: str) -> list[Row]:
         """Build a table after those it needs; its rows by its grain."""
@@ -192,16 +195,16 @@ def invoice(number: int, day: date, amount: str, **changes: Any) -> Row:
 
 def ccap(**changes: Any) -> Row:
     """The clause of CCAP 21_BAM_048: 1 h per 2 000 € invoiced above 2 700 000 €, 200 € an hour."""
-    return commitment(
-        operation="CCAP 21_BAM_048",
-        commitment_mode="per_tranche",
-        committed_hours=None,
-        trigger_amount=Decimal(2_700_000),
-        tranche_amount=Decimal(2_000),
-        hours_per_tranche=Decimal(1),
-        return_frequency="quarterly",
-        return_day=15,
-        penalty_per_hour=Decimal(200),
-        penalty_per_day=Decimal(75),
-        **changes,
-    )
+    terms = {
+        "operation": "CCAP 21_BAM_048",
+        "commitment_mode": "per_tranche",
+        "committed_hours": None,
+        "trigger_amount": Decimal(2_700_000),
+        "tranche_amount": Decimal(2_000),
+        "hours_per_tranche": Decimal(1),
+        "return_frequency": "quarterly",
+        "return_day": 15,
+        "penalty_per_hour": Decimal(200),
+        "penalty_per_day": Decimal(75),
+    }
+    return commitment(**(terms | changes))

@@ -310,13 +310,16 @@ LINE = st.fixed_dictionaries(
 def plain(lines: Sequence[Line], sexes: Mapping[str, str | None]) -> dict[Any, dict[str, Any]]:
     """The cells of four axes, in plain Python."""
     found: dict[Any, dict[str, Any]] = {}
-    used = [one for one in lines if one["outcome"] == "pending" or
-            (one["outcome"] in ("validated", "corrected") and one["hours_validated"] > 0)]  # fmt: skip
+    used = [
+        one
+        for one in lines
+        if one["outcome"] == "pending"
+        or (one["outcome"] in ("validated", "corrected") and one["hours_validated"] > 0)
+    ]
     sites: dict[str, set[str]] = {}
     for one in used:
-        if one["commitment_id"] and one["site"]:
-            if one["hours_validated"] > 0:
-                sites.setdefault(one["commitment_id"], set()).add(one["site"])
+        if one["commitment_id"] and one["site"] and one["hours_validated"] > 0:
+            sites.setdefault(one["commitment_id"], set()).add(one["site"])
     for one in used:
         sex = sexes.get(one["pseudonym"]) or "unknown"
         operation = one["commitment_id"] or "unknown"

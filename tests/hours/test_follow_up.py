@@ -16,9 +16,11 @@ from tests.hours.ground import (
     UID,
     UID2,
     Ground,
+    ccap,
     commitment,
     contract,
     event,
+    invoice,
     line,
 )
 
@@ -122,6 +124,19 @@ def test_hours_over_commitment(tmp_path):
         "1\u202f350\u00a0h validées pour 1\u202f200\u00a0h engagées, soit 150\u00a0h de plus"
         in (item["message_fr"])
     )
+
+
+def test_hours_by_tranche_are_over_once_the_invoices_are_final(tmp_path):
+    given = {
+        "invoiced": [invoice(1, date(2024, 6, 30), "3000000")],
+        "hours": [line(1, hours=160)],
+    }
+    running = ground(tmp_path / "a", commitments=[ccap(return_frequency=None)], **given)
+    assert running.build("quality/follow_up") == []
+    closed = ground(
+        tmp_path / "b", date(2025, 1, 5), commitments=[ccap(return_frequency=None)], **given
+    )
+    assert closed.kinds()["hours_over_commitment"]["hours"] == 10
 
 
 def test_ended_short_with_the_penalty_computed_and_not_notified(tmp_path):

@@ -179,6 +179,6 @@ def test_a_return_that_nothing_asks_for_is_a_finding(tmp_path, changes):
 
 
 def test_a_day_that_months_do_not_have_is_a_finding_and_the_usual_day_serves(tmp_path):
-    ground = returns(tmp_path, date(2024, 3, 31), commitments=[ccap() | {"return_day": 31}])
+    ground = returns(tmp_path, date(2024, 3, 31), commitments=[ccap(return_day=31)])
     assert [row["due_before"] for row in ground.build(KEY)] == [date(2024, 4, 15)]
     assert ground.rules() == ["commitment_return_day"]

@@ -259,6 +259,25 @@ def test_orders_add_up_and_a_revised_order_replaces_its_own(tmp_path):
     assert "BC2" in found["due_formula_fr"]
 
 
+def test_an_order_does_not_speak_for_its_contract(tmp_path):
+    order = {"order_id": "BC1", "valid_from": date(2024, 3, 1), "commitment_mode": "per_order"}
+    rows = [
+        commitment(1, commitment_mode="per_order", committed_hours=None),
+        commitment(2, operation="Commande du printemps", end_date=date(2024, 5, 31), **order),
+    ]
+    found = Ground(tmp_path, END, contracts=[contract()], commitments=rows).one(KEY)
+    assert (found["operation"], found["end_date"]) == ("Parc des Tilleuls", date(2024, 12, 31))
+
+
+def test_a_contract_ends_with_its_last_order_where_it_says_no_more(tmp_path):
+    orders = [
+        commitment(1, order_id="BC1", commitment_mode="per_order", end_date=date(2024, 9, 30)),
+        commitment(2, order_id="BC2", commitment_mode="per_order", end_date=date(2024, 5, 31)),
+    ]
+    found = Ground(tmp_path, END, contracts=[contract()], commitments=orders).one(KEY)
+    assert (found["end_date"], found["due_hours"]) == (date(2024, 9, 30), 2400)
+
+
 def test_a_pool_is_one_operation_over_its_contracts(tmp_path):
     ground = Ground(
         tmp_path,

@@ -131,7 +131,8 @@ def test_every_expression_of_a_card_is_checked_before_anything_runs(change):
 def test_every_card_of_the_catalogue_is_taken():
     measured = [one for part in compile_for(CARDS) for one in (*part.measured, *part.medians)]
     taken = {(one.card.id, one.method.name) for one in measured}
-    assert taken == {(card.id, m.name) for card in CARDS.indicators.values() for m in card.methods}
+    counted = [card for card in CARDS.indicators.values() if card.about != "people"]
+    assert taken == {(card.id, method.name) for card in counted for method in card.methods}
 
 
 # Any condition: the engine and the plain reading agree, nulls included

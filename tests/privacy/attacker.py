@@ -10,6 +10,7 @@ direction, that a zero is always printed.
 from __future__ import annotations
 
 import math
+import random
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class Attacker:
         self.equal: list[tuple[dict[int, float], float]] = []
         self.at_most: list[tuple[dict[int, float], float]] = []
         self.systems: dict[tuple[int, ...], tuple[System, System]] = {}
+        self.seen: dict[int, tuple[float, float]] = {}
         self._name_variables()
         for number in range(len(editions)):
             self._read(number)
@@ -112,9 +114,12 @@ class Attacker:
         for measure, place in edition.values:
             if measure == "hours" and ("people", place) in edition.values:
                 people, hours = (self.variables[number, (m, place)] for m in ("people", "hours"))
-                self.at_most.append(({people: 1.0, hours: -1.0}, 0.0))
                 most = HOURS_A_YEAR * edition.years
-                self.at_most.append(({hours: 1.0, people: -float(most)}, 0.0))
+                counted, worked = (self._truth(number, (m, place)) for m in ("people", "hours"))
+                if counted is None or counted <= worked:
+                    self.at_most.append(({people: 1.0, hours: -1.0}, 0.0))
+                if counted is None or worked <= most * counted:
+                    self.at_most.append(({hours: 1.0, people: -float(most)}, 0.0))
         for (part, whole), printed in edition.percentages.items():
             inner, outer = self.variables[number, part], self.variables[number, whole]
             low, high = (float(printed) + step for step in (-0.0501, 0.0501))
@@ -182,6 +187,31 @@ class Attacker:
         }
         return {name: solved[variable] for name, variable in hidden.items()}
 
+    def narrow(self, wanted: Mapping[tuple[int, Key], float]) -> dict[tuple[int, Key], Interval]:
+        """The hidden figures whose interval is narrower than wanted, or does not reach it.
+
+        A figure that solutions already found make wide enough is not solved for again.
+        """
+        chance = random.Random(0)
+        names = {name: self.variables[name] for name in wanted}
+        unknown = sorted({variable for variable in names.values() if variable not in self.known})
+        for reach in sorted({self._reach(variable) for variable in unknown}):
+            for _ in range(4 if len(reach) > WHOLE_UP_TO else 0):
+                cost = np.array([chance.uniform(-1, 1) for _ in reach])
+                self._solve(cost, reach, capped=True)
+        solved: dict[int, Interval] = {}
+        found = {}
+        for name, variable in names.items():
+            low, high = self.seen.get(variable, (0.0, 0.0))
+            if high - low >= wanted[name] + 1 and high >= wanted[name]:
+                continue
+            if variable not in solved:
+                solved[variable] = self._interval(variable, whole=name[1][0] == "people")
+            interval = solved[variable]
+            if interval.high - interval.low < wanted[name] or interval.high < wanted[name]:
+                found[name] = interval
+        return found
+
     def _interval(self, variable: int, *, whole: bool) -> Interval:
         if variable in self.known:
             return Interval(self.known[variable], self.known[variable])
@@ -226,10 +256,20 @@ class Attacker:
     def _extreme(self, variable: int, sign: int, reach: tuple[int, ...]) -> float:
         cost = np.zeros(len(reach))
         cost[reach.index(variable)] = sign
-        equal, at_most = self.systems[reach]
-        floors = np.array([self.floor[index] for index in reach])
         if len(reach) <= WHOLE_UP_TO:
+            equal, at_most = self.systems[reach]
+            floors = np.array([self.floor[index] for index in reach])
             return sign * self._whole(cost, equal, at_most, floors, reach)
+        solved = self._solve(cost, reach)
+        if solved.status == 3:
+            return sign * -math.inf
+        assert solved.status == 0, solved.message
+        return sign * solved.fun
+
+    def _solve(self, cost: np.ndarray, reach: tuple[int, ...], *, capped: bool = False):
+        """The values of all the unknowns of one reach that make the cost least."""
+        equal, at_most = self.systems[reach]
+        top = 1e6 if capped else None
         for presolve in (True, False):  # on rare numbers one of the two stumbles
             solved = linprog(
                 cost,
@@ -237,15 +277,16 @@ class Attacker:
                 b_eq=equal[1] if equal else None,
                 A_ub=at_most[0] if at_most else None,
                 b_ub=at_most[1] if at_most else None,
-                bounds=[(floor, None) for floor in floors],
+                bounds=[(self.floor[index], top) for index in reach],
                 options={"presolve": presolve},
             )
             if solved.status in (0, 3):
                 break
-        if solved.status == 3:
-            return sign * -math.inf
-        assert solved.status == 0, solved.message
-        return sign * solved.fun
+        if solved.status == 0:
+            for index, value in zip(reach, solved.x, strict=True):
+                low, high = self.seen.get(index, (value, value))
+                self.seen[index] = min(low, value), max(high, value)
+        return solved
 
     def _whole(self, cost, equal, at_most, floors, reach) -> float:
         people = {index for (_, key), index in self.variables.items() if key[0] == "people"}

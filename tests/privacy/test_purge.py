@@ -314,6 +314,7 @@ def test_a_published_database_that_holds_persons_is_written_again(ground: Ground
             "select distinct table_schema || '.' || table_name from information_schema.columns"
         ).fetchall()
     assert ("curated.hour_lines",) not in names
+    assert not [name for (name,) in names if name.startswith("privacy.")]
     assert ("curated.hours",) in names
     assert holders(ground.project.root, GONE) == []
 

@@ -183,8 +183,13 @@ def years(name: str) -> list[dict[str, Any]]:
 
 def _others() -> list[dict[str, Any]]:
     return [
-        {"operation_year_id": f"{name} {YEAR}", "operation_id": name, "year": YEAR}
-        for name in ("OP-B", "OP-C")
+        {
+            "operation_year_id": f"{name} {YEAR}",
+            "operation_id": name,
+            "buyer_id": buyer,
+            "year": YEAR,
+        }
+        for name, buyer in (("OP-B", CITY), ("OP-C", METROPOLIS))
     ]
 
 

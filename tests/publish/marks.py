@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 from typing import Any
 
-from spaser.cards import Catalogue
+from spaser.cards import Catalogue, Method
 from spaser.warehouse import Connection
 
 SIX = Decimal("0.000001")
@@ -69,7 +69,7 @@ class Recomputer:
     def __init__(self, connection: Connection, cards: Catalogue) -> None:
         found = connection.execute(
             """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
-                e.buyer_id as buyer, c.cpv_division, c.contract_type, c.procedure_code,
+                e.buyer_id as buyer, e.unit_id, c.cpv_division, c.contract_type, c.procedure_code,
                 c.amount_band, c.department_code
             from indicators.evidence e left join facts.contracts c on c.uid = e.unit_id"""
         )
@@ -79,10 +79,15 @@ class Recomputer:
             row = dict(zip(names, values, strict=True))
             key = (row["code"], row["method"], row["scope"], row["measure"], str(row["year"]))
             self.rows.setdefault(key, []).append(row)
-        self.kinds = {
-            (card.id, method.name): method.kind
+        self.cards = {
+            (card.id, method.name): (card, method)
             for card in cards.indicators.values()
             for method in card.methods
+        }
+        self.divisors = {
+            row["item"]: Decimal(row["value"])
+            for row in cards.reference("insertion_settings")
+            if row["key"] == "fte_divisor"
         }
 
     def years(self) -> set[str]:
@@ -92,9 +97,14 @@ class Recomputer:
     def part(self, mark: dict[str, str]) -> Decimal | None:
         """The part of a figure that a mark names."""
         key = tuple(mark[name] for name in ("code", "method", "scope", "measure", "year"))
+        card, method = self.cards[mark["code"], mark["method"]]
+        if card.about == "people":
+            rows = [row for row in self.rows.get(key, []) if _is_at(row, mark, method)]
+            return _people(rows, mark["unit"], self.divisors.get(method.divisor or ""))[
+                mark["part"]
+            ]
         rows = [row for row in self.rows.get(key, []) if _concerns(row, mark)]
-        kind = self.kinds[mark["code"], mark["method"]]
-        compute = {"mean": _mean, "median": _median}.get(kind, _additive)
+        compute = {"mean": _mean, "median": _median}.get(method.kind, _additive)
         return compute(rows, mark["unit"])[mark["part"]]
 
 
@@ -106,6 +116,29 @@ def wrong_figures(page: str, recomputer: Recomputer) -> list[str]:
         if mark.kind == "figure"
         if (expected := recomputer.part(mark.data)) is None or expected != mark.value
     ]
+
+
+def _is_at(row: Row, mark: dict[str, str], method: Method) -> bool:
+    """Whether an aggregate on people is at the place of a figure: its buyer, axes and members."""
+    place = dict(method.place)
+    if mark["dimension"] != "*":
+        place[mark["dimension"]] = mark["member"]
+    axes = [*place, *([method.axis] if method.axis else [])]
+    axis, _, member = row["unit_id"].partition("=")
+    members = member.split("+")[: len(place)]
+    same = axis == ("+".join(axes) or "*") and members == list(place.values())[: len(members)]
+    return row["buyer"] == mark["buyer"] and same
+
+
+def _people(rows: list[Row], unit: str, divisor: Decimal | None) -> dict[str, Decimal | None]:
+    """A figure on people from published aggregates; in full-time equivalents, divided."""
+    found = _additive(rows, unit)
+    if divisor is None:
+        return found
+    divided = {
+        part: _ratio(found[part] or Decimal(0), divisor) for part in ("value", "low", "high")
+    }
+    return found | divided | {"denominator": divisor}
 
 
 def _concerns(row: Row, mark: dict[str, str]) -> bool:

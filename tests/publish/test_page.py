@@ -62,15 +62,15 @@ def reads_as(mark: Mark) -> set[str]:
     part, unit, measure = (mark.data.get(name) for name in ("part", "unit", "measure"))
     if part == "excluded":
         return {FR.trimmed(mark.value)}
-    if part in {"value", "low", "high"}:
-        if unit == "share":
-            return {FR.percent(mark.value)}
-        money = unit == "eur"
-    else:
-        money = measure == "value"
-    if money:
+    weighed = {"value": "eur", "pending_hours": "hours"}.get(measure, measure)
+    told = unit if part in {"value", "low", "high"} else weighed
+    if told == "eur":
         return {FR.money(mark.value), FR.compact_money(mark.value)}
-    return {FR.trimmed(mark.value)}
+    if part == "unknown" and (measure, unit) == ("hours", "share"):
+        # The unknown operations of a rate have no hours: they are counted.
+        return {FR.trimmed(mark.value), FR.hours(mark.value)}
+    words = {"share": FR.percent, "hours": FR.hours, "fte": FR.full_time}
+    return {words.get(told, FR.trimmed)(mark.value)}
 
 
 def test_what_is_printed_is_the_marked_value(figures: list[Mark]) -> None:

@@ -38,7 +38,7 @@ def publish_years(run: Run, years: Sequence[int]) -> list[Path]:
                     write(run.tables, run.installation, run.scheme, year, folder, language)
         database = run.database.with_name(f"{BESIDE}{run.database.name}")
         database.parent.mkdir(parents=True, exist_ok=True)
-        write_database(run.tables, database, run.cards.restricted)
+        write_database(run.tables, database, left_out(run))
         folders = [report_folder(run, years, year) for year in years]
         for year, folder in zip(years, folders, strict=True):
             _place(beside / AUDIENCE / str(year), folder, whole=run.out is None)
@@ -47,6 +47,12 @@ def publish_years(run: Run, years: Sequence[int]) -> list[Path]:
                 _place_public(beside / PUBLIC / str(year) / part, public_folder(run, folder) / part)
         database.replace(run.database)
     return folders
+
+
+def left_out(run: Run) -> dict[str, Sequence[str]]:
+    """What the published database has not: persons, and figures that are not suppressed yet."""
+    settled = {table: () for table in run.tables.names() if table.startswith("privacy.")}
+    return {**run.cards.restricted, **settled}
 
 
 def report_root(run: Run) -> Path:

@@ -282,10 +282,10 @@ def _clauses_without_commitment(connection: Connection) -> Iterator[Item]:
         connection,
         """select uid, buyer_id, coalesce(list_contains(clause_themes, 'insertion'), false) as sure
         from curated.contracts
+        anti join (select unnest(contract_uids) as uid from curated.commitments) using (uid)
         where has_social_clause and framework_role is distinct from 'call_off'
-            and uid not in (select distinct unnest(contract_uids) from curated.commitments)
-            and exists (from curated.commitments union all by name
-                select commitment_id from curated.hours)
+            and exists (select commitment_id from curated.commitments
+                union all select commitment_id from curated.hours)
         order by uid""",
     ):
         yield Item(

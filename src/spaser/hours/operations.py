@@ -213,9 +213,9 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
     """`curated.operations`: one row per commitment, as of the day of the run.
 
     Hours in hours, amounts in euros. Declared = validated + corrected away + rejected + pending +
-    quarantined, over every line of the commitment. `people` is null where the persons of some
-    validated lines were purged. A penalty for missing hours is computed once the operation is
-    closed, or at any day where hours follow invoices or orders; it is never notified by us: what
+    quarantined, over every line of the commitment. `people` is null where some
+    validated line names nobody, unless a purge erased and counted them. A penalty for missing
+    hours is computed once the operation is closed, or at any day where hours follow invoices or orders; it is never notified by us: what
     was notified or waived is what the log of events says (a sum is null where no amount is known).
     `alert`: not_started, on_schedule, behind, reached, short (closed with missing hours), unknown.
 
@@ -229,6 +229,7 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
     rows: list[Row] = []
     if at is not None:
         ledger = load_ledger(connection, catalogue)
+        _register_erased(connection, tables)
         worked = {row["commitment_id"]: row for row in read_rows(connection, _WORKED_SQL)}
         returns = _returns_of(connection)
         for followed in ledger.followed:
@@ -253,15 +254,23 @@ _COUNTS = "outcome in ('validated', 'corrected') and hours_validated > 0"
 
 _BUCKETS = ("declared", "validated", "corrected_away", "rejected", "pending", "quarantined")
 
+_LINES = """select *, pseudonym is null
+    and line_id not in (select line_id from erased_lines) as is_unnamed from curated.hours"""
+"""`is_unnamed`: nobody is named, and no purge says how many they were."""
+
 _WORKED_SQL = f"""
 select commitment_id,
     {", ".join(f"coalesce(sum(hours_{b}), 0) as {b}_hours" for b in _BUCKETS)},
     coalesce(sum(hours_validated) filter ({_COUNTS} and hour_kind = 'training'), 0)
         as training_hours,
-    case when count(*) filter ({_COUNTS} and pseudonym is null) = 0
-        then count(distinct pseudonym) filter ({_COUNTS}) end as people,
+    case when count(*) filter ({_COUNTS} and is_unnamed) = 0
+        then count(distinct pseudonym) filter ({_COUNTS})
+            + coalesce(any_value(erased.people), 0) end as people,
     count(distinct company_id) filter ({_COUNTS}) as companies
-from curated.hours
+from ({_LINES}) left join (
+    select commitment_id, cast(sum(people) as bigint) as people from erased_people
+    group by commitment_id
+) as erased using (commitment_id)
 where commitment_id is not null
 group by commitment_id
 """
@@ -270,6 +279,24 @@ _NOTHING_WORKED: Row = {
     "people": 0,
     "companies": 0,
 }
+
+
+def _register_erased(connection: Connection, tables: Tables) -> None:
+    """Create `erased_lines` (line_id) and `erased_people` (commitment_id, year, people).
+
+    What a purge kept of the lines whose person it erased: `year` is that of a person's first
+    validated hour in the operation.
+    """
+    for view, table, empty in (
+        ("erased_lines", "privacy.settled", "null::varchar as line_id"),
+        (
+            "erased_people",
+            "privacy.settled_people",
+            "null::varchar as commitment_id, null::integer as year, null::bigint as people",
+        ),
+    ):
+        known = tables.scan(table) if tables.exists(table) else f"(select {empty} limit 0)"
+        connection.execute(f"create or replace temp view {view} as select * from {known}")
 
 
 def _returns_of(connection: Connection) -> dict[str, list[Row]]:
@@ -467,12 +494,12 @@ def _findings(followed: Followed, stands: Owed, at: date) -> Iterable[Finding]:
 class _Worked:
     """Validated hours of one commitment by year and company, and people by their first year.
 
-    `purged`: years whose validated lines have lost their person.
+    `unnamed`: years whose validated lines name nobody, without a purge that counted them.
     """
 
     hours: dict[int, dict[str | None, Decimal]]
     newcomers: dict[int, int]
-    purged: set[int]
+    unnamed: set[int]
 
 
 def build_operation_years(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
@@ -491,6 +518,7 @@ def build_operation_years(connection: Connection, tables: Tables, catalogue: Cat
     rows: list[Row] = []
     if at is not None:
         ledger = load_ledger(connection, catalogue)
+        _register_erased(connection, tables)
         worked = _worked_by_year(connection, at)
         for followed in ledger.followed:
             rows += _years(ledger, followed, worked.get(followed.name, _Worked({}, {}, set())), at)
@@ -499,7 +527,7 @@ def build_operation_years(connection: Connection, tables: Tables, catalogue: Cat
 
 def _worked_by_year(connection: Connection, at: date) -> dict[str, _Worked]:
     counted = (
-        f"select * from curated.hours where commitment_id is not null and {_COUNTS} "
+        f"select * from ({_LINES}) where commitment_id is not null and {_COUNTS} "
         f"and month <= date '{at}'"
     )
     found: dict[str, _Worked] = {}
@@ -510,17 +538,20 @@ def _worked_by_year(connection: Connection, at: date) -> dict[str, _Worked]:
     for row in read_rows(
         connection,
         f"""select commitment_id, year, company_id, sum(hours_validated) as hours,
-            bool_or(pseudonym is null) as is_purged
+            bool_or(is_unnamed) as is_unnamed
         from ({counted}) group by all order by all""",
     ):
         of(row).hours.setdefault(row["year"], {})[row["company_id"]] = row["hours"]
-        if row["is_purged"]:
-            of(row).purged.add(row["year"])
+        if row["is_unnamed"]:
+            of(row).unnamed.add(row["year"])
     for row in read_rows(
         connection,
-        f"""select commitment_id, year, count(*) as people
-        from (select commitment_id, pseudonym, min(year) as year from ({counted})
-            where pseudonym is not null group by all)
+        f"""select commitment_id, year, cast(sum(people) as bigint) as people from (
+            select commitment_id, year, 1 as people
+            from (select commitment_id, pseudonym, min(year) as year from ({counted})
+                where pseudonym is not null group by all)
+            union all
+            select commitment_id, year, people from erased_people)
         group by all order by all""",
     ):
         of(row).newcomers[row["year"]] = row["people"]
@@ -590,7 +621,7 @@ def _until(worked: _Worked, year: int) -> dict[str | None, Decimal]:
 
 
 def _people_until(worked: _Worked, year: int) -> int | None:
-    if any(purged <= year for purged in worked.purged):
+    if any(unnamed <= year for unnamed in worked.unnamed):
         return None
     return sum(count for first, count in worked.newcomers.items() if first <= year)
 

@@ -35,7 +35,7 @@ def years_found(tables: Tables) -> list[int]:
     years = " union ".join(f"select year from {tables.scan(name)}" for name in found)
     with session() as connection:
         rows = connection.execute(
-            f"select year from ({years}) where year is not null order by year"
+            f"select distinct year from ({years}) where year is not null order by year"
         ).fetchall()
     return [year for (year,) in rows]
 

@@ -131,13 +131,19 @@ def _counts_sql(compiled: Compiled, measures: Sequence[Measured], year: int) -> 
             yield f"""
                 select case when grouping(buyer_id) = 0 then buyer_id else '{ALL}' end,
                     '{label}', member,
-                    case when bool_and(people is not null) then sum(people) end,
-                    sum(companies), max(largest_company_hours), sum(validated_hours)
+                    {_all_known("sum", "people")}, {_all_known("sum", "companies")},
+                    {_all_known("max", "largest_company_hours")},
+                    {_all_known("sum", "validated_hours")}
                 from (
                     select *, {member} as member from {compiled.relation}
                     where year = {year} and ({population}) is distinct from false
                         and validated_hours is distinct from 0)
                 group by grouping sets ((member), (member, buyer_id))"""
+
+
+def _all_known(aggregate: str, column: str) -> str:
+    """An aggregate that is null as soon as one of its values is."""
+    return f"case when bool_and({column} is not null) then {aggregate}({column}) end"
 
 
 def _is_open(figures: Figures, cell: Cell, people: int | None) -> bool:

@@ -585,7 +585,7 @@ def mapped_columns(plan: Plan) -> list[MappedColumn]:
         MappedColumn(
             plan.sheet,
             guess.letter,
-            guess.header,
+            guess.header.rsplit(" / ", 1)[-1],  # what stands above the month may be a name
             "month",
             Decimal("1.000"),
             plan.is_reviewed,

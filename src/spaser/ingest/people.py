@@ -371,9 +371,12 @@ def settled_lines(connection: Connection, tables: Tables, part: str) -> int:
 def without_settled(tables: Tables, part: str, names: Sequence[str]) -> str:
     """The rows of a part, those of settled lines without the fields about the person."""
     blanked = ", ".join(
-        f"case when {_is_settled(tables)} then null else {name} end as {name}" for name in names
+        f"case when is_settled then null else {name} end as {name}" for name in names
     )
-    return f"select * replace ({blanked}) from {part} order by position"
+    return (
+        f"select * exclude (is_settled) replace ({blanked}) "
+        f"from (select *, {_is_settled(tables)} as is_settled from {part}) order by position"
+    )
 
 
 def _is_settled(tables: Tables) -> str:

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 REMOVED = "[retiré]"
 """What stands where a text was removed: no reader understands it, so the cell is not empty."""
 
+LONGEST_TEXT = 1000
+"""A longer text is no name of a site, a company or a contract: it is removed whole."""
+
 _GAP = r"[\s.\u00a0\u202f-]?"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _TOLD = re.compile(
@@ -39,12 +42,15 @@ _MOBILE_OR_SPACED = re.compile(
     r"|0[1-9](?:[\s.\u00a0\u202f-]\d{2}){4})(?!\d)"
 )
 _BIRTH_DATE = re.compile(
-    r"(?<!\d)(?:\d{1,2}[/.-]\d{1,2}[/.-](?:19\d{2}|200\d)|(?:19\d{2}|200\d)-\d{2}-\d{2})(?!\d)"
+    r"(?<!\d)(?:\d{1,2}[/.-]\d{1,2}[/.-](?:19\d{2}|200\d)|(?:19\d{2}|200\d)-\d{2}-\d{2}"
+    r"|\d{1,2}/\d{1,2}/[3-9]\d)(?!\d)"
 )
 
 
 def without_persons(text: str) -> str:
     """A free text with `REMOVED` in the place of what may name a person."""
+    if len(text) > LONGEST_TEXT:
+        return REMOVED
     cleaned = _TITLED.sub(rf"\g<title> {REMOVED}", _TOLD.sub(REMOVED, _EMAIL.sub(REMOVED, text)))
     for shape in (_SOCIAL, _LONG_NUMBER, _TELEPHONE, _BIRTH_DATE):
         cleaned = shape.sub(REMOVED, cleaned)
@@ -57,6 +63,8 @@ def reference_without_persons(text: str) -> str:
     `202100000000100` is a contract number of DECP 2019. Digits that begin like a year stay unless
     they are a whole social number with its key; ten digits in one piece only go as a mobile number.
     """
+    if len(text) > LONGEST_TEXT:
+        return REMOVED
     cleaned = _TITLED.sub(rf"\g<title> {REMOVED}", _TOLD.sub(REMOVED, _EMAIL.sub(REMOVED, text)))
     cleaned = _SOCIAL.sub(
         lambda found: REMOVED if _is_social_number(found.group()) else found.group(), cleaned

@@ -10,10 +10,11 @@ by duality, an inequality that every safe choice satisfies. Two ways to use thes
 - greedily, hiding the cheapest cell that answers the attack, then showing again what proves
   needless: always ends, safe, on any size.
 
-The program goes first; when that takes too long, greed completes what it began. Measured on fictional years of 400 people, three buyers and 150
-operations (some 750 rows): a second or two each, the program's choice proved the cheapest. What
-makes it fast is that one solution of the reader's program moves many cells: each is remembered as a
-proof for all of them, and most cells are proved safe together before any is attacked alone.
+The program goes first; when that takes too long, greed completes what it began. Measured on
+fictional years of 400 people, three buyers and 150 operations (some 750 rows): a second or two
+each, the program's choice proved the cheapest. What makes it fast is that one solution of the
+reader's program moves many cells: each is remembered as a proof for all of them, and most cells are
+proved safe together before any is attacked alone. Few people under many buyers are the hard case.
 
 A total costs as many figures as it has parts, since their shares go with it: it is withheld when
 nothing cheaper protects. A zero is hidden to protect another zero at most, when nothing else does:
@@ -37,8 +38,8 @@ from scipy.sparse import csr_array  # type: ignore[import-untyped]
 from spaser.privacy.attack import TOLERANCE, Attacker
 from spaser.privacy.structure import System
 
-WORK = 250_000
-"""Cells in the programs solved, per part, before greed takes over: some ten seconds."""
+WORK = 60_000
+"""Cells in the programs solved, per part, before greed takes over: a few seconds."""
 BATCH = 25
 """Attacks that succeed, looked for before the next program: it may answer the others too."""
 NODES = 2_000

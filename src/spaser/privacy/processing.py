@@ -2,7 +2,7 @@
 
 What is kept comes from the cards, durations and thresholds from their reference tables, and the
 measures of security are looked at on this installation. Purposes, legal basis and recipients are
-the texts of `assets/references/processing_register.yml`, each with its source and status. What only
+the texts of `reports/traitements.yml`, each with its source and status. What only
 the controller can say is printed “à compléter”, never made up.
 
 It holds no key, no pseudonym and no count of people.
@@ -63,7 +63,7 @@ class Part(Model):
 
 
 class Texts(Model):
-    """`processing_register.yml`."""
+    """`reports/traitements.yml`."""
 
     title: Text
     intro: Text
@@ -89,8 +89,8 @@ def processing_entry(
     Raises:
         InputError: a reference table cannot be read.
     """
-    place = catalogue.assets / "references" / "processing_register.yml"
-    texts = parse(Texts, load_yaml(place), "assets/references/processing_register.yml")
+    place = catalogue.assets.parent / "reports" / "traitements.yml"
+    texts = parse(Texts, load_yaml(place), "reports/traitements.yml")
     writer = _Writer(project, catalogue, scheme, on, language, texts)
     return Entry(
         language=language,
@@ -364,9 +364,10 @@ class _Writer:
         rows = []
         for row in self.catalogue.reference("suppression_rules"):
             first, last = row["valid_from"], row["valid_to"] or date.max.isoformat()
-            if row["rule"] == "adds_up" or not first <= self.on.isoformat() <= last:
+            if row["rule"] in _STRUCTURE or not first <= self.on.isoformat() <= last:
                 continue
-            words = self.texts.rules[row["rule"]].get(self.language)
+            known = self.texts.rules.get(row["rule"])
+            words = known.get(self.language) if known else f"{row['rule']} = {{value}}"
             where = self._place(row["dimension"], row["member"])
             rows.append(
                 (
@@ -380,14 +381,15 @@ class _Writer:
         return self._table(("Seuils en vigueur", "Thresholds in force"), heads, rows)
 
     def _place(self, axis: str, member: str) -> str:
-        """An axis and its member in words, with the labels of the eligibility criteria."""
+        """An axis and its member in words, with the labels of the code lists."""
         if axis == "*":
             return self.say("partout", "everywhere")
-        name = self.texts.axes[axis].get(self.language)
+        known = self.texts.axes.get(axis)
+        name = known.get(self.language) if known else axis
         labels = {
             row["code"]: row[f"label_{self.language}"]
             for row in self.catalogue.reference("code_lists")
-            if row["field"] == "criteria"
+            if row["field"] == ("criteria" if axis == "criterion" else axis)
         }
         return name if member == "*" else f"{name} : {labels.get(member, member)}"
 
@@ -560,3 +562,7 @@ class _Writer:
 def _modes(folder: Path) -> list[int]:
     """The rights of a folder and of those above it: one that is closed closes what it holds."""
     return [place.stat().st_mode for place in (folder, *folder.parents)]
+
+
+_STRUCTURE = ("adds_up", "lists_part")
+"""Rules that say how figures add up: no thresholds."""

@@ -364,12 +364,14 @@ from staged_rows as h where {_is_gone("person_id")}
         """The published database never has persons; one written by an older version might."""
         if not self.database.is_file():
             return
+        # What is settled is aggregated, but not masked: it is published no more than the rest.
+        settled = {name: () for name in self.tables.names() if name.startswith("privacy.")}
+        restricted = {**self.catalogue.restricted, **settled}
         with open_database(self.database) as connection:
             rows = connection.execute(
                 "select table_schema || '.' || table_name, column_name "
                 "from information_schema.columns"
             ).fetchall()
-        restricted = self.catalogue.restricted
         if any(table in restricted and _is_hidden(restricted[table], name) for table, name in rows):
             write_database(self.tables, self.database, restricted)
 

@@ -49,6 +49,9 @@ class Rules:
     partitions: frozenset[str]
     """Axes along which a person has one member, so that people add up (sex, main criterion). Along
     others (buyer, year, modality) a person may be counted at several members, once in the total."""
+    partial: frozenset[str]
+    """Axes whose crossings list a part of their members only (the operations that are programmes):
+    readers know that each is a part of the total, not what they add up to."""
     min_companies: int
     max_company_share: Decimal
     hours_per_person: Decimal
@@ -89,6 +92,7 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
     below: dict[tuple[str, str], int] = {}
     sensitive: set[tuple[str, str]] = set()
     partitions: set[str] = set()
+    partial: set[str] = set()
     single: dict[str, Decimal] = {}
     for line, row in enumerate(rows, start=2):
         try:
@@ -100,6 +104,8 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
                 below[place] = int(value)
             elif row["rule"] == "adds_up":
                 partitions.add(row["dimension"])
+            elif row["rule"] == "lists_part":
+                partial.add(row["dimension"])
             else:
                 single[row["rule"]] = value
         except (ArithmeticError, ValueError, KeyError) as fault:
@@ -123,6 +129,7 @@ def rules_on(rows: Iterable[Mapping[str, str]], day: date) -> Rules:
         below=below,
         sensitive=frozenset(sensitive),
         partitions=frozenset(partitions),
+        partial=frozenset(partial),
         min_companies=int(single["min_companies"]),
         max_company_share=single["max_company_share"],
         hours_per_person=single["hours_per_person"],

@@ -26,6 +26,9 @@ from decimal import Decimal
 from spaser.errors import InputError
 from spaser.privacy.rules import HOURS, PEOPLE, Key, Rules, named
 
+PERIMETER = frozenset({"year", "buyer"})
+"""Axes that say whose figures these are: a breakdown inside a perimeter is no crossing."""
+
 HOURS_A_MONTH = 200
 """Hours of one person in one month above which a line is quarantined: never published."""
 
@@ -255,6 +258,10 @@ class _Builder:
         apart = total[0] == HOURS or axis in self.rules.partitions
         if rest < 0 and apart:
             raise _contradiction(total, parts, self._value(total), rest)
+        if self._lists_part(total, axis) and rest <= 0:
+            for part in parts:
+                self._add_at_most(self.latest[part], self.latest[total], 1)
+            return
         terms: list[tuple[int, int | Decimal]] = [(self.latest[part], 1) for part in parts]
         if rest > 0:
             terms.append((self._rest(total, parts, rest), 1))
@@ -269,6 +276,11 @@ class _Builder:
             if apart and rest == 0 and total[0] == PEOPLE:
                 indices = tuple(self.latest[part] for part in parts)
                 self.system.breakdowns.append((self.latest[total], indices))
+
+    def _lists_part(self, total: Key, axis: str | None) -> bool:
+        """Whether a breakdown shows a part of its members only: a crossing of such an axis."""
+        crossed = {name for name, _ in total[1]} - PERIMETER
+        return axis in self.rules.partial and bool(crossed)
 
     def _are_same(self, one: int, other: int) -> None:
         while one in self.same:

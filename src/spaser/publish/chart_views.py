@@ -86,7 +86,7 @@ class ChartBuilder(Wording):
             if len(results) < 2:
                 continue
             label = self.context.result_label(card, method, kind.measure, kind.unit)
-            perimeter = self.context.scope_of(results[0])
+            perimeter = self.perimeter(results[0])
             rows += [self.row(card, method, result, str(result.year)) for result in results]
             series.append(charts.Series(label, tuple(self.point(r, str(r.year)) for r in results)))
             alternatives.append(
@@ -265,7 +265,7 @@ class ChartBuilder(Wording):
             "tables.breakdown",
             title=title,
             by=by,
-            scope=self.context.scope_of(leading[0]),
+            scope=self.perimeter(leading[0]),
             year=self.context.year,
         )
         limited = len(order) > CHART_BARS

@@ -195,7 +195,7 @@ class Context:
             text = (
                 self.formats.compact_money(raw) if compact_money else self.value(result.unit, raw)
             )
-        elif part == "excluded":
+        elif part == "excluded" or (part == "unknown" and self.is_rate(result)):
             text = self.formats.trimmed(raw)
         elif compact and result.measure == "value":
             text = self.formats.compact_money(raw)
@@ -215,6 +215,11 @@ class Context:
             raw,
             text,
         )
+
+    def is_rate(self, result: Result) -> bool:
+        """Whether a result is a rate: its unknown units have no hours, they are counted."""
+        found = self.method(result.code, result.method)
+        return found is not None and found[1].kind == "rate"
 
     def verdict_figure(self, verdict: Verdict, part: str) -> Figure | None:
         """A part of the result a verdict reads."""

@@ -76,7 +76,7 @@ def write_evidence(source: Source, path: Path, *, with_contracts: bool) -> None:
         f"select {', '.join(columns)} from (select distinct {', '.join(evidence)} "
         f"from indicators.evidence where year = {source.year}) e "
         "left join facts.contracts c on c.uid = e.unit_id "
-        "order by e.code, e.method, e.measure, e.scope, e.role, e.unit_id, e.reason",
+        "order by e.code, e.method, e.measure, e.scope, e.buyer_id, e.role, e.unit_id, e.reason",
         path,
     )
 

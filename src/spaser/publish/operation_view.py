@@ -172,12 +172,14 @@ class SheetBuilder(Teller):
         """Committed, due, validated, missing."""
         t, rate = self.labels, self.rate(op)
         of_due = "" if rate is None else t("operation.of_due", rate=self.formats.percent(rate))
+        # Hours are missing only once the operation is over; before, they are still to be done.
+        left = "missing" if op.is_closed else "remaining"
         on = t("operation.on_day", day=self.day(op.at_date).text)
         return [
             (t("operation.committed"), self.hours(op.committed_hours), self.mode(op)),
             (t("operation.due"), self.hours(op.due_hours), on),
             (t("operation.validated"), self.hours(op.validated_hours), of_due),
-            (t("operation.missing"), self.hours(op.missing_hours), t("operation.missing_is")),
+            (t(f"operation.{left}"), self.hours(op.missing_hours), t("operation.missing_is")),
         ]
 
     def mode(self, op: Operation) -> str:

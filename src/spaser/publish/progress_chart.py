@@ -7,6 +7,7 @@ what is due (dots). Lines differ by form as well as by colour, and their names s
 from __future__ import annotations
 
 import datetime as dt
+import math
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def draw(progress: Progress, formats: Formats, names: dict[str, str]) -> Markup:
     values = [hours for curve in (progress.validated, progress.expected) for _, hours in curve]
     highest = max([*values, progress.due or Decimal(0), Decimal(1)])
     step = _nice(highest / _TICKS)
-    frame = _Frame(first, last, -(-highest // step) * step)
+    frame = _Frame(first, last, math.ceil(highest / step) * step)
     parts = [*_grid(frame, step, formats), *_dates(frame, formats)]
     legend = []
     if progress.due is not None:

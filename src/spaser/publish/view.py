@@ -5,9 +5,7 @@ The template does no arithmetic; what it prints of a result is a `Figure`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -25,7 +23,7 @@ from spaser.publish.model import (
     band,
     kinds_of,
 )
-from spaser.publish.reading import DIMENSIONS, Cell, Result
+from spaser.publish.reading import DIMENSIONS, Result
 from spaser.publish.wording import is_secret, main_scope
 
 HEADLINES = ("SOC-01", "ENV-01", "SOC-05", "SOC-12", "ECO-09", "ECO-08", "GOV-05")
@@ -39,9 +37,6 @@ AXES = ("general", "social", "environment", "economy", "ethics", "governance")
 
 class Builder(ChartBuilder):
     """Builds the indicators of one report."""
-
-    cells: Mapping[str, Sequence[Cell]] = MappingProxyType({})
-    """The published aggregates on people behind each indicator."""
 
     @cached_property
     def codes(self) -> set[str]:
@@ -126,7 +121,9 @@ class Builder(ChartBuilder):
                 result = self.figures.get(card, method.name, kind, scope, self.context.year)
                 if result is not None:
                     rows.append(self.row(card, method, result, self.context.scope_of(result)))
-        caption = self.labels.html("tables.figures", title=title, year=self.context.year)
+        grounds = {self.context.ground(card.id, method.name) for method in card.methods}
+        family = "figures" if "contracts" in grounds else "figures_only"
+        caption = self.labels.html(f"tables.{family}", title=title, year=self.context.year)
         return FigureTable(caption, self.labels("parts.scope"), tuple(rows))
 
     def method_card(self, card: IndicatorCard) -> MethodCard:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from spaser.cards import Result as ResultKind
 from spaser.publish.context import WHOLE, Context
 from spaser.publish.marks import Figure
 from spaser.publish.model import Figures, Row, anchor, kinds_of
-from spaser.publish.reading import Result, Verdict
+from spaser.publish.reading import Cell, Result, Verdict
 
 MAIN = "floor"
 """The scope of the sentences and the charts, where there is one."""
@@ -35,6 +36,9 @@ def is_secret(result: Result) -> bool:
 
 class Wording:
     """Words the results of one report."""
+
+    cells: Mapping[str, Sequence[Cell]] = MappingProxyType({})
+    """The published aggregates on people behind each indicator."""
 
     def __init__(self, context: Context, figures: Figures, *, openable: bool) -> None:
         self.context = context
@@ -71,11 +75,17 @@ class Wording:
         if result.year != self.context.year:
             return None
         ground = self.context.ground(result.code, result.method)
-        if ground == "people":
+        if ground == "people" and card.id in self.cells:
             return f"#{anchor(card.id)}-agregats", self.labels("people.open")
         if ground == "operations" and self.context.operations_page is not None:
             return self.context.operations_page, self.labels("people.open_operations")
         return None
+
+    def perimeter(self, result: Result) -> str:
+        """The scope of a result as a caption says it, after other words."""
+        scope = self.context.scope_of(result)
+        ground = self.context.ground(result.code, result.method)
+        return lower_first(scope) if ground in {"people", "operations"} else scope
 
     def lines(self, result: Result | Verdict, what: str) -> dict[str, str] | None:
         """What the button that opens the contract lines carries; only this year's are embedded."""
@@ -157,7 +167,10 @@ class Wording:
         self, card: IndicatorCard, method: Method, kind: ResultKind, result: Result, value: Figure
     ) -> tuple[Markup, ...]:
         """The finding about hours, people or operations: what it is, its value, the year before."""
-        label = self.context.result_label(card, method, kind.measure, kind.unit)
+        label = self.context.card_text(card.labels)
+        if len(method.results) > 1:
+            name = self.context.result_label(card, method, kind.measure, kind.unit)
+            label = f"{label}, {lower_first(name)}"
         parts = [self.context.figure(result, part) for part in ("numerator", "denominator")]
         share = kind.unit == "share" and None not in parts
         words = {"label": label, "value": value, "year": result.year}

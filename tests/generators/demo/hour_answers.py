@@ -141,7 +141,9 @@ def balances(hours: Hours) -> Iterator[Record]:
 def _balance(lines: Sequence[Line]) -> Record:
     counts = Counter(line.outcome for line in lines)
     corrected = [line for line in lines if line.outcome == "corrected"]
-    away = sum(((line.declared or 0) - (line.validated or 0) for line in corrected), Decimal(0))
+    away = sum(
+        ((x.declared or Decimal(0)) - (x.validated or Decimal(0)) for x in corrected), Decimal(0)
+    )
 
     def declared(*outcomes: str) -> Decimal:
         return sum(((x.declared or Decimal(0)) for x in lines if x.outcome in outcomes), Decimal(0))

@@ -552,7 +552,7 @@ def _short(plan: Plan) -> list[Operation]:
         if o.end < date(2025, 11, 1) and o.mode in {"fixed", "labour_share"}
         and len(o.contracts) == 1 and o.penalty_per_hour
         and o.number not in IDLE and o.in_force and not o.lot
-        and _missing(plan, o) > max(o.in_force / 4, 60)
+        and _missing(plan, o) > max(o.in_force / 4, Decimal(60))
     ]  # fmt: skip
     return sorted(found, key=lambda o: (_missing(plan, o), o.number))
 
