@@ -27,6 +27,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     root = tmp_path / "project"
     for name in ("assets", "reports/templates", "reports/styles"):
         shutil.copytree(ROOT / name, root / name)
+    shutil.copy(ROOT / "reports/traitements.yml", root / "reports")
     shutil.copy(ROOT / "dagster.yaml", root)
     (root / "pipelines").mkdir()
     (root / "pipelines/x.yml").write_text(

@@ -93,7 +93,7 @@ def save_book(book: Workbook, path: Path, as_of: dt.date) -> None:
     """Write a workbook in one step, dated by its data and not by the clock."""
     buffer = io.BytesIO()
     book.save(buffer)
-    replace_file(path, _without_clock(buffer.getvalue(), as_of))
+    replace_file(path, without_clock(buffer.getvalue(), as_of))
 
 
 def add_sheet(
@@ -238,8 +238,8 @@ def printable(text: str) -> str:
     return clean if len(clean) <= MAX_TEXT else clean[: MAX_TEXT - 1] + "…"
 
 
-def _without_clock(content: bytes, as_of: dt.date) -> bytes:
-    """The same workbook with the date of the data in place of the clock's."""
+def without_clock(content: bytes, as_of: dt.date) -> bytes:
+    """The same office file with the date of the data in place of the clock's."""
     stamp = f"{as_of.isoformat()}T00:00:00Z".encode()
     target = io.BytesIO()
     with (

@@ -66,8 +66,8 @@ _EMPTY = {
 def build_people_figures(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
     """Write `facts.people_figures`, its findings and its balance (step `people_figures`).
 
-    Grain: year, buyer (`*`: the whole scheme), axis and member. Years that `privacy.settled_figures`
-    holds are taken from it as they are.
+    Grain: year, buyer (`*`: the whole scheme), axis and member. The years that
+    `privacy.settled_figures` holds are taken from it as they are.
 
     Returns:
         The number of rows.

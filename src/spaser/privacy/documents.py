@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import datetime as dt
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from spaser import __version__
 from spaser.errors import InputError
 from spaser.guards import replace_file
+from spaser.office import without_clock
 from spaser.project import Project
 
 TEMPLATE, STYLE = "traitements.html.j2", "rapport.css"
@@ -56,6 +58,7 @@ class Entry:
     """The document. `facts` are who, when and with what; `to_complete` counts what is left."""
 
     language: str
+    on: dt.date
     accent: str
     title: str
     scheme: str
@@ -82,7 +85,7 @@ def write_entry(entry: Entry, project: Project, path: Path) -> None:
     """Write the entry: a .docx where the name ends so, else an HTML page; in one step.
 
     Raises:
-        InputError: another kind of file, python-docx is not installed, or the disk refuses.
+        InputError: another kind of file, or the disk refuses.
     """
     kind = path.suffix.lower()
     if kind not in (".html", ".docx"):
@@ -123,16 +126,9 @@ def entry_html(entry: Entry, project: Project) -> str:
 
 
 def _write_docx(entry: Entry, path: Path) -> None:
-    try:
-        docx: Any = importlib.import_module("docx")
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{path} : pour un .docx il faut la bibliothèque python-docx, absente ici. Donnez un "
-            "nom en .html : Word l'ouvre aussi.",
-            f"{path}: a .docx needs the library python-docx, absent here. Give a name in .html: "
-            "Word opens it too.",
-        ) from None
-    document = docx.Document()
+    from docx import Document
+
+    document = Document()
     document.core_properties.title = entry.title
     document.core_properties.language = entry.language
     document.add_heading(entry.title, level=0)
@@ -146,10 +142,10 @@ def _write_docx(entry: Entry, path: Path) -> None:
         for table in section.tables:
             document.add_heading(table.caption, level=2)
             _add_table(document, table)
+    buffer = io.BytesIO()
+    document.save(buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.tmp")
-    document.save(str(beside))
-    beside.replace(path)
+    replace_file(path, without_clock(buffer.getvalue(), entry.on))
 
 
 def _add_table(document: Any, table: Table) -> None:

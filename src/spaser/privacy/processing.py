@@ -94,6 +94,7 @@ def processing_entry(
     writer = _Writer(project, catalogue, scheme, on, language, texts)
     return Entry(
         language=language,
+        on=on,
         accent=scheme.report.accent,
         title=texts.title.get(language),
         scheme=scheme.title.get(language),
