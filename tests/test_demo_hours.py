@@ -121,6 +121,23 @@ def test_only_the_planted_contract_is_unknown(demo: Tables) -> None:
     assert [row["contract_reference"] for row in found] == ["2024-MET-7777"]
 
 
+def test_every_other_form_is_read_through_a_reviewed_mapping(demo: Tables) -> None:
+    found = rows(
+        demo,
+        """select source_file, count(*) filter (where field is not null) as read,
+            bool_and(reviewed) as reviewed
+        from quality.mappings where source_file like '%/heures/%' group by all order by all""",
+    )
+    columns = {row["source_file"].split("/heures/")[1]: row["read"] for row in found}
+    assert columns.keys() == {
+        "export-outil-exemple.csv", "heures-mensuelles.xlsx", "releves-entreprises.xlsx",
+        *(f"releves/2025-T{name}.csv" for name in ("1", "2", "3", "3-renvoi")),
+    }  # fmt: skip
+    assert all(row["reviewed"] for row in found)
+    assert columns["export-outil-exemple.csv"] == 16
+    assert columns["heures-mensuelles.xlsx"] == 7 + 12
+
+
 # --- follow-up -----------------------------------------------------------------------------------
 
 
