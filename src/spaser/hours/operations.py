@@ -213,11 +213,12 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
     """`curated.operations`: one row per commitment, as of the day of the run.
 
     Hours in hours, amounts in euros. Declared = validated + corrected away + rejected + pending +
-    quarantined, over every line of the commitment. `people` is null where some
-    validated line names nobody, unless a purge erased and counted them. A penalty for missing
-    hours is computed once the operation is closed, or at any day where hours follow invoices or orders; it is never notified by us: what
-    was notified or waived is what the log of events says (a sum is null where no amount is known).
-    `alert`: not_started, on_schedule, behind, reached, short (closed with missing hours), unknown.
+    quarantined, over every line of the commitment. `people` is null where some validated line names
+    nobody, unless a purge erased and counted them. A penalty for missing hours is computed once the
+    operation is closed, or at any day where hours follow invoices or orders; it is never notified
+    by us: what was notified or waived is what the log of events says (a sum is null where no amount
+    is known). `alert`: not_started, on_schedule, behind, reached, short (closed with missing
+    hours), unknown.
 
     Findings: a schedule that cannot be read, or that ends on other hours than those due; an end
     before the start; one id written for several buyers.

@@ -1,0 +1,383 @@
+"""No person in any output byte: markers planted where registers have them, then looked for.
+
+One small project, every command that reads or tells about persons, and a search of all that was
+written or said: files as bytes, Parquet and databases as values, archives unpacked, entities undone.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import html
+import io
+import itertools
+import json
+import logging
+import re
+import sqlite3
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import pyarrow as pa
+import pytest
+from openpyxl.comments import Comment
+from pyarrow import parquet
+
+from spaser.cards import Catalogue, catalogue
+from spaser.pseudonyms import KEY_VARIABLE
+from spaser.warehouse import literal
+from tests.defs import small
+from tests.published import ROOT, Said, spaser
+
+pytestmark = pytest.mark.faults
+
+BUYER, COMPANY = "00020001400017", "00031057300019"
+CARDS = Catalogue(ROOT / "assets")
+
+# --- the markers: fictional, and in no file of a project without them -----------------------------
+
+NAME = "ZZMARQUEUR"
+PHONE, PHONE_SPACED = "0639984711", "06 39 98 47 11"
+SOCIAL, SOCIAL_SPACED = "287119912399942", "2 87 11 99 123 999 42"
+BORN, BORN_ISO = "23/11/1987", "1987-11-23"
+ID = "PLIE-97731000"
+"""How the facilitator's ids begin: good ids, but no output may have them."""
+
+MARKER = re.compile(
+    r"zzmarqueur\w*"
+    r"|39[\s.-]?98[\s.-]?47[\s.-]?11"
+    r"|87[\s.-]?11[\s.-]?99[\s.-]?123[\s.-]?999"
+    r"|23\W{1,3}11\W{1,3}(?:19)?87|1987\W{1,3}11\W{1,3}23|19871123|23 novembre 1987"
+    r"|97731000",
+    re.IGNORECASE,
+)
+
+
+def named(place: str) -> str:
+    """A name that says where it was planted."""
+    return f"{NAME}{place.upper()}"
+
+
+# --- the registers ------------------------------------------------------------------------------
+
+
+def titled(source: str) -> list[str]:
+    """The canonical header of a source."""
+    return [str(column) for column in CARDS.sources[f"sources/{source}"].fields.values()]
+
+
+def table(head: Sequence[str], rows: Iterable[dict[str, str]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(head), delimiter=";", restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def line(person: int, month: str, **cells: str) -> dict[str, str]:
+    """A validated line of the log."""
+    return {
+        "operation": "Groupe scolaire d'Exemple",
+        "marche_id": "M1",
+        "maitre_ouvrage": BUYER,
+        "facilitateur": "PLIE d'Exemple",
+        "entreprise_siret": COMPANY,
+        "entreprise": "Bâtir Exemple",
+        "periode": month,
+        "heures_realisees": "60",
+        "heures_validees": "60",
+        "etat": "Validée",
+        "decide_par": "PLIE d'Exemple",
+        "decide_le": f"{month}-28",
+        "beneficiaire_id": f"{ID}{person:02d}",
+        "modalite": "Embauche directe",
+        "secteur": "Espaces verts",
+        **cells,
+    }
+
+
+def contracts() -> str:
+    """A register of two contracts with a social clause."""
+    found = [
+        small.contract(number, "2022-01-10") | {"id": f"M{number}", "dureeMois": 60}
+        for number in (1, 2)
+    ]
+    return json.dumps({"marches": {"marche": found}})
+
+
+def commitments() -> str:
+    rows = [
+        {
+            "engagement_id": f"ENG-{one}",
+            "operation": "Groupe scolaire d'Exemple",
+            "marche_id": one,
+            "maitre_ouvrage": BUYER,
+            "facilitateur": "PLIE d'Exemple",
+            "entreprise_siret": COMPANY,
+            "entreprise": "Bâtir Exemple",
+            "mode": "Volume fixe",
+            "date_effet": "2022-01-10",
+            "heures": "9000",
+            "debut": "2022-02-01",
+            "fin": "2026-12-31",
+            "periodicite": "Mensuel",
+            "jour_releve": "10",
+        }
+        for one in ("M1", "M2")
+    ]
+    return table(titled("insertion_commitments"), rows)
+
+
+PERSONAL = {
+    "Nom": named("nom"),
+    "Prénom": named("prenom"),
+    "Date de naissance": BORN,
+    "Adresse": f"12 rue {named('rue')}",
+    "NIR": SOCIAL,
+    "Courriel": f"{named('courriel')}@exemple.fr",
+    "Téléphone": PHONE_SPACED,
+    f"Suivi par {named('entete')}": named("colonne"),
+}
+"""Columns that a facilitator's tool adds, beside those that are read."""
+
+
+def participants() -> str:
+    rows = [
+        {
+            "beneficiaire_id": f"{ID}{person:02d}",
+            "facilitateur": "PLIE d'Exemple",
+            "sexe": "Femme" if person % 2 else "Homme",
+            "annee_naissance": BORN if person % 3 else BORN_ISO,
+            "publics": "RSA" if person % 3 else f"RSA, {named('public')}",
+            "residence_qpv": "oui",
+            "eligible_du": "2022-01-01",
+            **PERSONAL,
+        }
+        for person in range(16)
+    ]
+    rows += [
+        rows[0] | {"beneficiaire_id": refused, "sexe": named("sexe"), "eligible_du": BORN}
+        for refused in REFUSED_IDS
+    ]
+    return table([*titled("insertion_participants"), *PERSONAL], rows)
+
+
+REFUSED_IDS = (named("identifiant"), f"{named('id')} 12", SOCIAL, SOCIAL_SPACED, BORN, PHONE)
+
+TEXTS = (
+    f"Mme {named('texte')} {named('suite')}, absente",
+    f"né le {BORN} à Exempleville",
+    f"habitant au 12 rue {named('adresse')}",
+    f"écrire à {named('texte')}@exemple.fr",
+    f"NIR {SOCIAL_SPACED}, tél. {PHONE_SPACED}",
+    f"{PHONE} {SOCIAL} {BORN_ISO}",
+)
+"""In a free text a person is known by a shape; a bare name has none, and the guide says so."""
+
+
+def log() -> str:
+    """Hours of sixteen persons, and each column once with what should not be there."""
+    rows = [line(person, f"2022-{3 + person % 3:02d}") for person in range(8)]
+    rows += [line(person, f"2024-{1 + person % 6:02d}") for person in range(16)]
+    rows += [line(0, "2024-09", **PERSONAL), line(0, "2024-09", heures_realisees="250")]
+    rows += [line(0, "2024-10", beneficiaire_id=refused) for refused in REFUSED_IDS]
+    fields = CARDS.sources["sources/insertion_log"].fields
+    kinds = CARDS.fields_of("hours")
+    for name, column in fields.items():
+        is_text = kinds[name].kind == "text"
+        wrong = TEXTS if is_text else (named(name), *TEXTS, SOCIAL, PHONE, BORN, BORN_ISO)
+        rows += [line(1, "2024-11") | {str(column): text} for text in wrong]
+    head = [*titled("insertion_log"), *PERSONAL]
+    broken = [
+        f"{named('courte')};{named('ligne')};trop courte",
+        ";".join([named("longue")] * (len(head) + 3)),
+    ]
+    return table(head, rows) + "\n".join(broken) + "\n"
+
+
+def unfinished() -> str:
+    """A log whose last line opens a quotation mark and never closes it."""
+    rows = [line(person, "2025-03") for person in range(3)]
+    return table(titled("insertion_log"), rows) + f'"{named("guillemet")};{SOCIAL};sans fin\n'
+
+
+WIDE = ("N° de marché", "Mois", "N° participant", "Heures déclarées", "Heures validées", "Avis")
+
+
+def companies(path: Path) -> None:
+    """A workbook with a sheet a company; names in titles, comments, and what a tool writes."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    book.properties.creator = named("auteur")
+    for number, company in enumerate(("Bâtir Exemple", f"Mme {named('feuille')}")):
+        sheet = book.create_sheet(company)
+        sheet.append([f"Relevé tenu par {named('titre')}, tél. {PHONE_SPACED}"])
+        sheet.append([])
+        sheet.append([*WIDE, "Salarié", "Né le", f"Vu par {named('entete')}"])
+        for month in (1, 2, 3):
+            person = [f"{ID}{number:02d}", 30 + month, 30 + month, "Validée"]
+            born = datetime(1987, 11, 23)  # noqa: DTZ001 a cell has no zone
+            sheet.append(["M2", f"2024-{month:02d}", *person, named("salarie"), born, PHONE])
+        sheet.append(["M2", named("mois"), named("id"), named("heures"), SOCIAL, named("avis")])
+        sheet.append(["Total", None, None, 96, 96, f"signé {named('pied')}"])
+        sheet["A4"].comment = Comment(f"appeler {named('bulle')}", named("auteur"))
+    hidden = book.create_sheet(named("cachee"))
+    hidden.sheet_state = "hidden"
+    hidden.append(["Nom", "Prénom", "Téléphone"])
+    hidden.append([named("nom"), named("prenom"), PHONE])
+    book.save(path)
+
+
+def as_parquet(path: Path) -> None:
+    """The canonical log as a program exports it, with columns that nobody asked for."""
+    rows = [line(2, "2025-01", site=TEXTS[0], sexe=named("sexe")) | PERSONAL]
+    head = [*titled("insertion_log"), *PERSONAL]
+    cells = {column: pa.array([row.get(column) for row in rows], pa.string()) for column in head}
+    parquet.write_table(pa.table(cells), path)
+
+
+def events() -> str:
+    head = titled("insertion_events")
+    row = {
+        "marche_id": "M1",
+        "maitre_ouvrage": BUYER,
+        "entreprise_siret": COMPANY,
+        "periode": "2024-01",
+        "evenement": "Relevé reçu",
+        "date": "2024-02-08",
+    }
+    return table(head, [row])
+
+
+STRANGER = table(list(PERSONAL), [PERSONAL])
+"""A list of persons that no source knows."""
+
+TOOL = table(
+    [*WIDE, *PERSONAL],
+    [
+        dict(zip(WIDE, ("M1", "2025-02", f"{ID}03", "20", "20", "Validée"), strict=True))
+        | PERSONAL,
+        dict(zip(WIDE, ("M1", named("mois"), named("id"), "x", SOCIAL, BORN), strict=True)),
+    ],
+)
+"""A tool's export: it is read through a mapping."""
+
+SCHEME = f"""
+title: {{fr: Personnes sans nom}}
+period: {{from: 2022, to: 2026}}
+buyers: [{{id: "{BUYER}", name: Métropole d'Exemple}}]
+inputs: [data/raw/x/**]
+"""
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+
+def texts_of(content: bytes) -> Iterator[str]:
+    """What bytes say, unpacked as often as they were packed."""
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                yield name
+                yield from texts_of(archive.read(name))
+    elif content[:2] == b"\x1f\x8b":
+        yield from texts_of(gzip.decompress(content))
+    elif content[:1] == b"\x78":
+        with suppress(zlib.error):
+            yield from texts_of(zlib.decompress(content))
+    for encoding in ("utf-8", "utf-16-le"):
+        yield html.unescape(content.decode(encoding, "replace"))
+
+
+def values_of(path: Path) -> Iterator[str]:
+    """What a file of values decodes to: Parquet, DuckDB, SQLite."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as connection:
+            found = connection.execute(f"from read_parquet({literal(path.as_posix())})")
+            yield from (str(row) for row in found.fetchall())
+    elif path.suffix == ".duckdb":
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for schema, name in connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+            ).fetchall():
+                found = connection.execute(f'from "{schema}"."{name}"')
+                yield from (str(row) for row in found.fetchall())
+    elif path.read_bytes()[:6] == b"SQLite":
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            for (name,) in connection.execute(
+                "select name from sqlite_master where type = 'table'"
+            ).fetchall():
+                for row in connection.execute(f'select * from "{name}"'):
+                    for cell in row:
+                        if isinstance(cell, bytes):
+                            yield from texts_of(cell)
+                        else:
+                            yield str(cell)
+
+
+def hits(texts: Iterable[str], wanted: re.Pattern[str]) -> set[str]:
+    return {found.group() for text in texts for found in wanted.finditer(text)}
+
+
+def searched(root: Path, wanted: re.Pattern[str]) -> dict[str, set[str]]:
+    """File under a folder → what it holds of what is looked for, its own name included."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        texts: Iterable[str] = [name]
+        if path.is_file() and not path.is_symlink():
+            texts = itertools.chain([name], texts_of(path.read_bytes()), values_of(path))
+        if seen := hits(texts, wanted):
+            found[name] = seen
+    return found
+
+
+# --- the project, and all that is done with it ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """A project after every command: where it is, what was said, what was logged."""
+
+    root: Path
+    temporary: Path
+    said: tuple[Said, ...]
+    logged: str
+
+    def of(self, *words: str) -> Said:
+        """The first time that a command was run."""
+        return next(one for one in self.said if all(word in one.command for word in words))
+
+
+COMMANDS = (
+    ("map", "{inputs}/outil.csv", "--scheme", "x"),
+    ("map", "{inputs}/releves.xlsx", "--scheme", "x"),
+    ("map", "{inputs}/heures.csv", "--scheme", "x"),
+    ("map", "{inputs}/inconnu.csv", "--scheme", "x"),
+    ("map", "{inputs}/casse.csv", "--scheme", "x"),
+)
+
+
+def registers(inputs: Path) -> None:
+    inputs.mkdir(parents=True)
+    for name, content in {
+        "decp.json": contracts(),
+        "engagements.csv": commitments(),
+        "participants.csv": participants(),
+        "suivi.csv": events(),
+        "heures.csv": log(),
+        "casse.csv": unfinished(),
+        "outil.csv": TOOL,
+        "inconnu.csv": STRANGER,
+    }.items():
+        (inputs / name).write_text(content, encoding="utf-8")
+    companies(inputs / "releves.xlsx")
+    as_parquet(inputs / "heures.parquet")
