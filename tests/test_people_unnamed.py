@@ -1,7 +1,7 @@
 """No person in any output byte: markers planted where registers have them, then looked for.
 
 One small project, every command that reads or tells about persons, and a search of all that was
-written or said: files as bytes, Parquet and databases as values, archives unpacked, entities undone.
+written or said: files as bytes, Parquet and databases as values, archives and entities undone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import sqlite3
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +31,7 @@ import pytest
 from openpyxl.comments import Comment
 from pyarrow import parquet
 
-from spaser.cards import Catalogue, catalogue
+from spaser.cards import Catalogue
 from spaser.pseudonyms import KEY_VARIABLE
 from spaser.warehouse import literal
 from tests.defs import small
@@ -158,7 +158,7 @@ def participants() -> str:
             "annee_naissance": BORN if person % 3 else BORN_ISO,
             "publics": "RSA" if person % 3 else f"RSA, {named('public')}",
             "residence_qpv": "oui",
-            "eligible_du": "2022-01-01",
+            "eligible_du": "2023-12-15",
             **PERSONAL,
         }
         for person in range(16)
@@ -185,7 +185,8 @@ TEXTS = (
 
 def log() -> str:
     """Hours of sixteen persons, and each column once with what should not be there."""
-    rows = [line(person, f"2022-{3 + person % 3:02d}") for person in range(8)]
+    early = {"eligible_du": "2022-01-15", "eligible_au": "2022-12-31"}
+    rows = [line(person, f"2022-{3 + person % 3:02d}", **early) for person in range(8)]
     rows += [line(person, f"2024-{1 + person % 6:02d}") for person in range(16)]
     rows += [line(0, "2024-09", **PERSONAL), line(0, "2024-09", heures_realisees="250")]
     rows += [line(0, "2024-10", beneficiaire_id=refused) for refused in REFUSED_IDS]
@@ -257,7 +258,10 @@ def events() -> str:
     return table(head, [row])
 
 
-STRANGER = table(list(PERSONAL), [PERSONAL])
+STRANGER = table(
+    ("Patronyme", "Mél", "Logement", f"Réf. {named('entete')}"),
+    [{"Patronyme": named("nom"), "Mél": f"{NAME}@exemple.fr", "Logement": f"12 rue {NAME}"}],
+)
 """A list of persons that no source knows."""
 
 TOOL = table(
@@ -327,43 +331,48 @@ def hits(texts: Iterable[str], wanted: re.Pattern[str]) -> set[str]:
     return {found.group() for text in texts for found in wanted.finditer(text)}
 
 
-def searched(root: Path, wanted: re.Pattern[str]) -> dict[str, set[str]]:
-    """File under a folder → what it holds of what is looked for, its own name included."""
+def searched(root: Path, wanted: re.Pattern[str], beside: str | None = None) -> dict[str, set[str]]:
+    """File under a folder → what it holds of what is looked for, its own name included.
+
+    `beside`: a part of the folder that is not searched.
+    """
     found = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
+        if beside and name.startswith(beside):
+            continue
         texts: Iterable[str] = [name]
-        if path.is_file() and not path.is_symlink():
+        if path.is_file():
             texts = itertools.chain([name], texts_of(path.read_bytes()), values_of(path))
         if seen := hits(texts, wanted):
             found[name] = seen
     return found
 
 
-# --- the project, and all that is done with it ------------------------------------------------------
+# --- the project, and all that is done with it ---------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Done:
-    """A project after every command: where it is, what was said, what was logged."""
+    """A project after every command: where it is, its temporary folder, what was said and logged.
+
+    `fresh`: what of the markers was in it before its registers.
+    """
 
     root: Path
     temporary: Path
-    said: tuple[Said, ...]
-    logged: str
+    fresh: dict[str, set[str]]
+    said: tuple[Said, ...] = field(repr=False)
+    logged: str = field(repr=False)
+
+    @property
+    def built(self) -> Path:
+        """Its tables."""
+        return self.root / "data/curated/x"
 
     def of(self, *words: str) -> Said:
-        """The first time that a command was run."""
+        """The first command line with these words."""
         return next(one for one in self.said if all(word in one.command for word in words))
-
-
-COMMANDS = (
-    ("map", "{inputs}/outil.csv", "--scheme", "x"),
-    ("map", "{inputs}/releves.xlsx", "--scheme", "x"),
-    ("map", "{inputs}/heures.csv", "--scheme", "x"),
-    ("map", "{inputs}/inconnu.csv", "--scheme", "x"),
-    ("map", "{inputs}/casse.csv", "--scheme", "x"),
-)
 
 
 def registers(inputs: Path) -> None:
@@ -381,3 +390,245 @@ def registers(inputs: Path) -> None:
         (inputs / name).write_text(content, encoding="utf-8")
     companies(inputs / "releves.xlsx")
     as_parquet(inputs / "heures.parquet")
+
+
+BEFORE = (
+    ("map", "{inputs}/outil.csv", "--scheme", "x"),
+    ("map", "{inputs}/heures.csv", "--scheme", "x"),
+    ("--debug", "map", "{inputs}/inconnu.csv", "--scheme", "x"),
+    ("map", "{inputs}/casse.csv", "--scheme", "x"),
+)
+PEOPLE = ("--year", "2022", "--scheme", "x", "--scope", "all", "--measure", "people")
+AFTER = (
+    ("--debug", "--lang", "en", "run", "x", "--year", "2022", "--as-of", "2026-06-01"),
+    ("run", "x", "--as-of", "2026-06-01"),
+    ("explain", "SOC-14", *PEOPLE),
+    ("--debug", "explain", "SOC-14", *PEOPLE, "--format", "json"),
+    ("explain", "SOC-03", "--year", "2022", "--scheme", "x"),
+    ("map", "{inputs}/releves.xlsx", "--scheme", "x"),
+    ("privacy", "retention", "x"),
+    ("privacy", "purge", "x", "--dry-run", "--with-inputs"),
+    ("privacy", "register", "x"),
+    ("privacy", "register", "x", "--out", "{root}/registre.docx"),
+    ("corrections", "export", "x", "--out", "{root}/corrections.xlsx"),
+    ("--debug", "run", "x", "--as-of", "hier"),
+    ("check", "x", "--as-of", "2026-06-01"),
+)
+
+
+def reviewed(mapping: Path) -> None:
+    """The mapping as the department agrees to it, for the workbook too."""
+    text = mapping.read_text(encoding="utf-8").replace("reviewed: false", "reviewed: true")
+    text = text.replace('"Avis": null', '"Avis": line_state')
+    text = text.replace("constants:\n", "constants:\n  facilitator: PLIE d'Exemple\n")
+    mapping.write_text(text + "sheet_field: company_name\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    ground = tmp_path_factory.mktemp("unnamed")
+    root, temporary, logged = ground / "project", ground / "temporary", io.StringIO()
+    temporary.mkdir()
+    handler = logging.StreamHandler(logged)
+    logger = logging.getLogger()
+    level = logger.level
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY_VARIABLE, str(ground / "own" / "key"))
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        said = [spaser("init", str(root))]
+        fresh = searched(root, MARKER, "data/raw/")
+        registers(root / "data/raw/x")
+        (root / "pipelines/x.yml").write_text(SCHEME, encoding="utf-8")
+
+        def run(arguments: Sequence[str]) -> None:
+            words = [word.format(inputs=root / "data/raw/x", root=root) for word in arguments]
+            said.append(spaser("--project", str(root), *words))
+
+        try:
+            for arguments in BEFORE:
+                run(arguments)
+            reviewed(root / "pipelines/x/mappings/outil.yml")
+            for arguments in AFTER:
+                run(arguments)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+    return Done(root, temporary, fresh, tuple(said), logged.getvalue())
+
+
+# --- what is found --------------------------------------------------------------------------------
+
+
+def test_the_registers_hold_every_marker_and_a_new_project_none(done: Done) -> None:
+    assert done.fresh == {}
+    found = searched(done.root / "data/raw/x", MARKER).values()
+    planted = {word.upper() for words in found for word in words}
+    families = ("39 98 47 11", "39984711", "87 11 99 123 999", "87119912399", BORN, BORN_ISO)
+    assert planted.issuperset({*families, ID.removeprefix("PLIE-")})
+    assert len({word for word in planted if word.startswith(NAME)}) > 50
+
+
+REFUSED = ("--as-of hier", "inconnu.csv")
+"""What is in the commands that are answered by one message."""
+
+
+def test_every_command_did_what_it_is_for(done: Done) -> None:
+    for one in done.said:
+        if " explain " in one.command:
+            continue
+        refused = any(words in one.command for words in REFUSED)
+        judged = " check " in one.command
+        assert one.code == (2 if refused else int(judged)), one
+
+
+def test_no_marker_is_in_any_byte_of_the_project(done: Done) -> None:
+    assert searched(done.root, MARKER, "data/raw/") == {}
+
+
+def test_no_marker_is_left_in_the_temporary_folder(done: Done) -> None:
+    assert searched(done.temporary, MARKER) == {}
+
+
+def test_no_marker_is_said_or_logged(done: Done) -> None:
+    for one in done.said:
+        assert hits([one.out, one.err], MARKER) == set(), one.command
+    assert hits([done.logged], MARKER) == set()
+
+
+# --- pseudonyms -----------------------------------------------------------------------------------
+
+RESTRICTED = (
+    "staged/insertion_log",
+    "staged/insertion_participants",
+    "curated/hour_lines",
+    "curated/participants",
+    "curated/hours",
+    "curated/people",
+)
+"""The tables that may have a line per person."""
+
+
+def pseudonyms(done: Done) -> set[str]:
+    """Every pseudonym that was given."""
+    with duckdb.connect() as connection:
+        return {
+            person
+            for name in ("insertion_log", "insertion_participants")
+            for (person,) in connection.execute(
+                "select distinct person_id from read_parquet("
+                f"{literal((done.built / 'staged' / name / '**/*.parquet').as_posix())}) "
+                "where person_id is not null"
+            ).fetchall()
+        }
+
+
+def test_persons_were_read_and_figures_about_them_published(done: Done) -> None:
+    people = pseudonyms(done)
+    assert len(people) >= 16
+    assert all(re.fullmatch("[0-9a-f]{32}", person) for person in people)
+    with duckdb.connect(str(done.built / "spaser.duckdb"), read_only=True) as connection:
+        [(published,)] = connection.execute(
+            "select count(*) from indicators.figures "
+            "where year = 2022 and axis = '*' and measure = 'people' and value = 8"
+        ).fetchall()
+        [(hidden,)] = connection.execute(
+            "select count(*) from indicators.figures where not is_published"
+        ).fetchall()
+    assert published
+    assert hidden
+
+
+def test_pseudonyms_stay_in_the_restricted_tables(done: Done) -> None:
+    wanted = re.compile("|".join(sorted(pseudonyms(done))))
+    found = searched(done.root, wanted, "data/raw/")
+    tables = {name: name.removeprefix("data/curated/x/") for name in found}
+    assert [name for name, table in tables.items() if not table.startswith(RESTRICTED)] == []
+    assert {part for part in RESTRICTED if part.startswith("curated/")} <= {
+        part for part in RESTRICTED for table in tables.values() if table.startswith(part)
+    }
+    assert searched(done.temporary, wanted) == {}
+    assert hits([done.logged, *(one.out + one.err for one in done.said)], wanted) == set()
+
+
+def test_the_published_database_has_nothing_per_person(done: Done) -> None:
+    hidden = {part.replace("/", ".") for part in RESTRICTED} - {"curated.hours"}
+    card = CARDS.tables["curated/hours"]
+    about = {name for name, column in card.columns.items() if column.about_person}
+    assert {"pseudonym", "sex", "criteria", "hire_date", "exit_status"} <= about
+    with duckdb.connect(str(done.built / "spaser.duckdb"), read_only=True) as connection:
+        columns = connection.execute(
+            "select table_schema || '.' || table_name, column_name from information_schema.columns"
+        ).fetchall()
+    tables = {table for table, _ in columns}
+    assert "curated.hours" in tables
+    assert tables & {*hidden, "facts.people_figures"} == set()
+    assert [table for table in tables if table.startswith("privacy.")] == []
+    assert {name for table, name in columns if table == "curated.hours"} & about == set()
+    assert [(table, name) for table, name in columns if name in ("pseudonym", "person_id")] == []
+
+
+# --- the search itself ----------------------------------------------------------------------------
+
+
+def _gz(path: Path) -> None:
+    path.write_bytes(gzip.compress(f"x {NAME} x".encode()))
+
+
+def _nested(path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv.gz", gzip.compress(PHONE_SPACED.encode()))
+    path.write_bytes(inner.getvalue())
+
+
+def _workbook(path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active["B2"] = named("cellule")
+    book.save(path)
+
+
+def _parquet(path: Path) -> None:
+    lists = pa.array([[f"x{SOCIAL}x"]], pa.list_(pa.string()))
+    parquet.write_table(pa.table({"a": lists}), path, compression="zstd", write_statistics=False)
+
+
+def _duckdb(path: Path) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema s")
+        connection.execute(f"create table s.t as select date '{BORN_ISO}' as born")
+
+
+def _sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table t (body blob)")
+        body = zlib.compress(f"x {NAME} x".encode())
+        connection.execute("insert into t values (?)", [body])
+        connection.commit()
+
+
+PLACES: dict[str, Callable[[Path], object]] = {
+    "a.txt": lambda path: path.write_text(f"Mme {NAME.lower()}", encoding="utf-8"),
+    "a.html": lambda path: path.write_text("&#90;ZMARQUEUR", encoding="utf-8"),
+    "a.bin": lambda path: path.write_bytes(b"\xff\x00" + ID.encode() + b"01\xff"),
+    "utf16.txt": lambda path: path.write_bytes(BORN.encode("utf-16-le")),
+    f"{NAME}.csv": lambda path: path.write_bytes(b""),
+    "a.gz": _gz,
+    "a.zip": _nested,
+    "a.xlsx": _workbook,
+    "a.parquet": _parquet,
+    "a.duckdb": _duckdb,
+    "a.db": _sqlite,
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_search_finds_a_planted_marker(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sous-dossier").mkdir()
+    path = tmp_path / "sous-dossier" / name
+    PLACES[name](path)
+    assert list(searched(tmp_path, MARKER)) == [f"sous-dossier/{name}"]
+    path.unlink()
+    assert searched(tmp_path, MARKER) == {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spaser.privacy import build
 from spaser.privacy.purge import read_log
 from spaser.pseudonyms import KEY_VARIABLE, ensure_key, key_file
 from spaser.warehouse import session
@@ -120,7 +121,81 @@ def test_the_register_is_written_where_asked_or_beside_the_reports(ground: Groun
     assert '<html lang="en">' in other.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["rotate-key", "retention", "purge", "register"])
+def publish(ground: Ground, women: int) -> None:
+    """The figures of 2025: so many women and twenty men, six companies, without one that rules."""
+    counted = {("*", "*"): women + 20, ("sex", "female"): women, ("sex", "male"): 20}
+    rows = [
+        {"year": 2025, "buyer_id": "*", "axis": axis, "member": member, "people": people,
+         "hours": people * 100, "companies": 6, "largest_company_hours": people * 30}
+        for (axis, member), people in counted.items()
+    ]  # fmt: skip
+    ground.write("facts.people_figures", rows)
+    build(ground.tables, ground.cards)
+
+
+def test_an_edition_is_sealed_once_and_again_when_its_figures_change(ground: Ground) -> None:
+    publish(ground, women=2)
+    said = of(ground, "seal", "x", "--year", "2025", "--on", "2026-03-01")
+    assert said.code == 0, said.err
+    assert "edition" not in said.err
+    assert "editions/2025-1.json : édition 1 de 2025 scellée au 2026-03-01" in said.out
+    assert "(chiffres : 6, dont masqués : " in said.out
+    assert "ne le publiez jamais" in said.out
+    file = ground.tables.root / "editions/2025-1.json"
+    before = file.read_bytes()
+    again = of(ground, "seal", "x", "--year", "2025", language="en")
+    assert again.code == 0
+    assert "sealed already" in again.out
+    assert "Nothing is written" in again.out
+    assert file.read_bytes() == before
+    publish(ground, women=30)
+    later = of(ground, "seal", "x", "--year", "2025", language="en")
+    assert "editions/2025-2.json: edition 2 of 2025 sealed on " in later.out
+    assert len(list(file.parent.iterdir())) == 2
+
+
+def test_a_year_without_figures_about_people_is_not_sealed(ground: Ground) -> None:
+    publish(ground, women=2)
+    said = of(ground, "seal", "x", "--year", "2031")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "Aucun chiffre sur des personnes pour 2031 dans « x »" in said.err
+    assert "« spaser run x »" in said.err
+    assert not (ground.tables.root / "editions").exists()
+
+
+def test_a_scheme_that_has_not_run_is_not_sealed(ground: Ground) -> None:
+    (ground.project.pipelines / "y.yml").write_bytes(
+        (ground.project.pipelines / "x.yml").read_bytes()
+    )
+    said = of(ground, "seal", "y", "--year", "2025", language="en")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "Nothing" not in said.err
+    assert "`spaser run y`" in said.err
+
+
+@pytest.mark.parametrize(
+    ("day", "told"), [("2999-01-01", "dans le futur"), ("hier", "pas une date")]
+)
+def test_an_edition_is_sealed_on_a_past_day(ground: Ground, day: str, told: str) -> None:
+    publish(ground, women=2)
+    said = of(ground, "seal", "x", "--year", "2025", "--on", day)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith("--on : ")
+    assert told in said.err
+
+
+def test_a_damaged_edition_is_told_and_not_written_over(ground: Ground) -> None:
+    publish(ground, women=2)
+    of(ground, "seal", "x", "--year", "2025")
+    file = ground.tables.root / "editions/2025-1.json"
+    file.write_text("{", encoding="utf-8")
+    said = of(ground, "seal", "x", "--year", "2025")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "2025-1.json" in said.err
+    assert file.read_text(encoding="utf-8") == "{"
+
+
+@pytest.mark.parametrize("command", ["rotate-key", "retention", "purge", "register", "seal"])
 def test_every_command_has_a_help_in_both_languages(command: str) -> None:
     said = spaser("privacy", command, "--help")
     assert said.code == 0

@@ -32,7 +32,8 @@ OTHER_BUYER = "00030002000013"
 def stages(last: str | None = None) -> list[str]:
     """The keys of the tables that curate builds, in order, up to `last`.
 
-    Without `last` all but those of quality, which few tests look at; with `EVERYTHING` those too.
+    Without `last` all but those of quality and of the hours half, which few tests look at; with
+    `EVERYTHING` those too.
     """
     built = {
         key: card
@@ -47,7 +48,9 @@ def stages(last: str | None = None) -> list[str]:
     }
     order = list(TopologicalSorter(needs).static_order())
     if last is None:
-        return [key for key in order if not key.startswith("quality/")]
+        return [
+            key for key in order if not key.startswith("quality/") and key not in hours.BUILDERS
+        ]
     if last == EVERYTHING:
         return order
     wanted: set[str] = set()

@@ -33,9 +33,21 @@ def explain(
         str | None, typer.Option("--buyer", metavar="SIRET", help="Acheteur. / Buyer.")
     ] = None,
     scope: Annotated[
-        str, typer.Option("--scope", help="all, floor, all_no_maxima, floor_no_maxima.")
-    ] = "floor",
-    measure: Annotated[str, typer.Option("--measure", help="count, value, fields.")] = "count",
+        str | None,
+        typer.Option(
+            "--scope",
+            help="all, floor, all_no_maxima, floor_no_maxima (défaut : floor pour des marchés, "
+            "sinon all). / (default: floor for contracts, else all).",
+        ),
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            "--measure",
+            help="count, value, fields, hours, people… (défaut : la première de la carte). / "
+            "(default: the first of the card).",
+        ),
+    ] = None,
     method: Annotated[
         str, typer.Option("--method", help="Méthode de la carte. / Method.")
     ] = "default",
@@ -45,7 +57,7 @@ def explain(
         typer.Option("--from", metavar="DOSSIER", help="Dossier d'un essai. / Folder of a trial."),
     ] = None,
 ) -> None:
-    """D'où vient un chiffre : ses marchés. / Where a figure comes from: its contracts."""
+    """D'où vient un chiffre : ses marchés, opérations ou agrégats. / Where a figure comes from."""
     from spaser.explain import Question, explain_figure
 
     project = find_project(SESSION.project)
@@ -55,8 +67,13 @@ def explain(
     if output is Format.table:
         typer.echo(answer.summary(SESSION.language))
         print_table(answer.headers(SESSION.language), answer.rows(SESSION.language))
+    elif output is Format.csv:
+        # Beside the file, which holds lines only.
+        for note in answer.notes:
+            typer.echo(note.get(SESSION.language), err=True)
+        typer.echo(answer.as_csv())
     else:
-        typer.echo(answer.as_csv() if output is Format.csv else answer.as_json())
+        typer.echo(answer.as_json())
 
 
 @app.command()

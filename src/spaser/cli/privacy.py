@@ -1,4 +1,4 @@
-"""Commands about persons: the key of pseudonyms, what is kept how long, the register."""
+"""Commands about persons: the key of pseudonyms, retention, what was published, the register."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from spaser.cli.face import (
     ReportLanguageOption,
     SchemeArgument,
     app,
-    day_of,
     print_table,
     say,
     shown,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 privacy_app = typer.Typer(
     no_args_is_help=True,
-    help="Données personnelles : clé, durées, effacement, registre. / Personal data.",
+    help="Données personnelles : clé, durées, effacement, éditions, registre. / Personal data.",
 )
 app.add_typer(privacy_app, name="privacy")
 
@@ -168,25 +167,84 @@ def register(
     )
 
 
+@privacy_app.command("seal")
+def seal(
+    scheme: SchemeArgument,
+    year: Annotated[int, typer.Option("--year", help="Année publiée. / Year published.")],
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="AAAA-MM-JJ",
+            help="Jour de la publication (défaut : aujourd'hui). / "
+            "Day of the publication (default: today).",
+        ),
+    ] = None,
+) -> None:
+    """Retient ce qui est publié et masqué d'une année. / Records what a year's edition tells."""
+    from spaser.privacy.editions import seal as record
+    from spaser.privacy.editions import sealed
+    from spaser.scheme import load_scheme
+    from spaser.warehouse import Tables
+
+    project = find_project(SESSION.project)
+    name = load_scheme(project, scheme).name
+    tables = Tables(project.curated(name))
+    day = _past_day(on, "--on")
+    before = len(sealed(tables, year))
+    path = record(tables, year, day)
+    if path is None:
+        raise InputError(
+            f"Aucun chiffre sur des personnes pour {year} dans « {name} » : il n'y a rien à "
+            f"sceller. Vérifiez --year, ou déposez les relevés d'heures et lancez « spaser run "
+            f"{name} ».",
+            f"No figure about people for {year} in “{name}”: there is nothing to seal. Check "
+            f"--year, or add the hour logs and run `spaser run {name}`.",
+        )
+    editions = sealed(tables, year)
+    figures, hidden = len(editions[-1].figures), len(editions[-1].hidden)
+    if len(editions) == before:
+        say(
+            f"{shown(path)} : cette édition de {year} est déjà scellée (chiffres : {figures}, dont "
+            f"masqués : {hidden}). Rien n'est écrit.",
+            f"{shown(path)}: this edition of {year} is sealed already (figures: {figures}, of "
+            f"which hidden: {hidden}). Nothing is written.",
+        )
+        return
+    say(
+        f"{shown(path)} : édition {len(editions)} de {year} scellée au {day.isoformat()} "
+        f"(chiffres : {figures}, dont masqués : {hidden}). Sauvegardez ce dossier et ne le publiez "
+        "jamais : il contient les chiffres masqués.",
+        f"{shown(path)}: edition {len(editions)} of {year} sealed on {day.isoformat()} (figures: "
+        f"{figures}, of which hidden: {hidden}). Back this folder up and never publish it: it "
+        "holds the hidden figures.",
+    )
+
+
 def _today() -> date:
     """The day on this computer: erasing is done in real time, it is no output."""
     return datetime.now(tz=UTC).astimezone().date()
 
 
-def _past_day(text: str | None) -> date:
+def _past_day(text: str | None, option: str = "--as-of") -> date:
     """The day asked for, else today.
 
     Raises:
-        InputError: it is no date, or in the future: everybody would be due.
+        InputError: it is no date, or in the future: lines to be kept would be erased, and nothing
+            is published yet.
     """
     today = _today()
-    day = day_of(text) or today
+    try:
+        day = today if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{option} : « {text} » n'est pas une date. Écrivez AAAA-MM-JJ.",
+            f"{option}: “{text}” is no date. Write YYYY-MM-DD.",
+        ) from None
     if day > today:
         raise InputError(
-            f"--as-of : {day.isoformat()} est dans le futur : des lignes qui doivent être gardées "
-            "seraient effacées. Donnez une date passée.",
-            f"--as-of: {day.isoformat()} is in the future: lines to be kept would be erased. Give "
-            "a past day.",
+            f"{option} : {day.isoformat()} est dans le futur. Donnez une date passée.",
+            f"{option}: {day.isoformat()} is in the future. Give a past day.",
         )
     return day
 

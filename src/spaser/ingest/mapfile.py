@@ -141,7 +141,7 @@ def map_file(
         proposal = proposer.propose(table)
         mapping = choose(mappings, table.names, file.stem)
         if mapping is None and not proposal.is_enough:
-            strangers.append((table.sheet, _shown_names(table, proposer)))
+            strangers.append((numbered_sheet(table.place), _shown_names(table, proposer)))
         else:
             proposal = _as_source(proposal, mapping, proposer, table)
             seen.append(_Seen(table, _told_of_people(proposal), mapping))

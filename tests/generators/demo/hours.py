@@ -27,6 +27,9 @@ MOST_HALVES = 300
 MOST_CONTRACTS = 5
 LAST_DECISION = date(2026, 2, 27)
 
+STAYS = 0.88
+"""How often a spell on an operation is of somebody who is there already."""
+
 MODALITIES = {"direct": "Embauche directe", "loan": "Mise à disposition", "sub": "Sous-traitance"}
 MODALITY_CODES = {
     "Embauche directe": "direct_hire", "Mise à disposition": "loan",
@@ -246,13 +249,39 @@ def _wanted(operation: Operation, rng: random.Random) -> int:
     return int(operation.expected * 2 * Decimal(rate) * total / max(whole, 1))
 
 
+@dataclass(frozen=True)
+class Spell:
+    """Some months of a person on a contract, at about so many half hours a month."""
+
+    person: Person
+    contract: Contract
+    months: tuple[date, ...]
+    halves: int
+
+
 def _of_operation(
     operation: Operation, roster: Roster, calendar: Calendar, rng: random.Random
 ) -> Iterator[Line]:
+    """Whoever is there stays with the employer, most often; a new hiring only after a break."""
+    spells: dict[Person, list[Spell]] = defaultdict(list)
+    for spell in _spells(operation, roster, calendar, rng):
+        spells[spell.person].append(spell)
+    for person, found in spells.items():
+        post = _post(operation, rng)
+        hirings = _hirings({month for spell in found for month in spell.months}, rng)
+        for spell in found:
+            yield from _lines_of(operation, person, spell, post, hirings, calendar, rng)
+
+
+def _spells(
+    operation: Operation, roster: Roster, calendar: Calendar, rng: random.Random
+) -> Iterator[Spell]:
     months = [month for month in operation.months if month not in operation.silent]
+    team: list[Person] = []
     wanted, misses = _wanted(operation, rng), 0
-    while wanted > 0 and misses < 80 and months:
-        person = roster.pick(operation, rng)
+    while wanted > 0 and misses < 250 and months:
+        stays = bool(team) and rng.random() < STAYS
+        person = rng.choice(team) if stays else roster.pick(operation, rng)
         halves = rng.randint(8, 40)
         contract = rng.choice(operation.contracts)
         eligible = set(person.months)
@@ -267,40 +296,52 @@ def _of_operation(
             misses += 1
             continue
         misses = 0
-        needed = free[: wanted // halves + 1]
-        for line in _spell(operation, contract, person, needed, halves, calendar, rng):
-            halves_of_line = int((line.declared or 0) * 2)
-            calendar.take(person, line.month or free[0], _key(contract), halves_of_line)
-            wanted -= halves_of_line
-            yield line
+        if not stays:
+            team.append(person)
+        needed = tuple(free[: wanted // halves + 1])
+        for month in needed:
+            calendar.take(person, month, _key(contract), halves + 24)
+        wanted -= halves * len(needed)
+        yield Spell(person, contract, needed, halves)
+
+
+def _hirings(months: Iterable[date], rng: random.Random) -> dict[date, date]:
+    """For each month worked, the day of the hiring: a new one after more than two months idle."""
+    found: dict[date, date] = {}
+    before: date | None = None
+    for month in sorted(months):
+        if before is None or month > add_months(before, 3):
+            hired = month + timedelta(days=rng.randint(0, 6))
+        found[month] = hired
+        before = month
+    return found
 
 
 def _key(contract: Contract) -> str:
     return f"{contract.uid} {contract.title}"
 
 
-def _spell(
+def _lines_of(
     operation: Operation,
-    contract: Contract,
     person: Person,
-    months: Sequence[date],
-    halves: int,
+    spell: Spell,
+    post: Post,
+    hirings: Mapping[date, date],
     calendar: Calendar,
     rng: random.Random,
 ) -> Iterator[Line]:
     """The months of one person on one contract, with some training at times."""
-    post = _post(operation, rng)
-    hired = months[0] + timedelta(days=rng.randint(0, 6))
     trains = rng.random() < 0.06
     site = rng.choice(operation.sites) if operation.sites else ""
     host = operation.hosts[operation.sites.index(site) % len(operation.hosts)] if site else ""
-    for month in months:
-        worked = HALF * calendar.distinct(person, month, max(halves + rng.randint(-6, 6), 2))
+    for month in spell.months:
+        worked = HALF * calendar.distinct(person, month, max(spell.halves + rng.randint(-6, 6), 2))
         line = Line(
-            file=log_of(month.year), operation=operation, contract=contract, company=post.company,
-            month=month, declared=worked, validated=None, state="", outcome="", person=person,
-            modality=post.modality, structure=post.structure, structure_id=post.structure_id,
-            work_contract=post.work_contract, hired=hired, role=post.role, site=site, host=host,
+            file=log_of(month.year), operation=operation, contract=spell.contract,
+            company=post.company, month=month, declared=worked, validated=None, state="",
+            outcome="", person=person, modality=post.modality, structure=post.structure,
+            structure_id=post.structure_id, work_contract=post.work_contract,
+            hired=hirings[month], role=post.role, site=site, host=host,
         )  # fmt: skip
         yield decide(line, rng)
         if trains and rng.random() < 0.6:
