@@ -39,7 +39,8 @@ def main() -> None:
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             bench(size, Path(folder), options.runs, whole=not options.no_whole)
-    subprocess.run([sys.executable, "-m", "tests.bench.workbook"], cwd=ROOT, check=True)
+    for other in ("tests.bench.workbook", "tests.bench.hours"):
+        subprocess.run([sys.executable, "-m", other], cwd=ROOT, check=True)
 
 
 def bench(size: int, folder: Path, runs: int, *, whole: bool) -> None:

@@ -75,7 +75,10 @@ def test_the_alert_says_how_many_hours_are_missing():
 
 
 def test_ahead_of_schedule_there_is_no_alert_and_no_rate_before_anything_is_expected():
-    assert progress(YEAR, D(365), D(183), date(2025, 7, 1)).alert is False
+    found = progress(YEAR, D(365), D(183), date(2025, 7, 1))
+    assert found.alert is False
+    assert found.words.fr.endswith("au 01/07/2025 : aucune ne manque.")
+    assert found.words.en.endswith("by 2025-07-01: none is missing.")
     assert progress(YEAR, D(365), D(5), date(2024, 1, 1)).rate is None
 
 

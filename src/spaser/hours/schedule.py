@@ -113,11 +113,17 @@ def progress(
     rate = half_up(Fraction(validated) / Fraction(expected), 6) if expected else None
     words = Words(
         f"{number(validated, 'fr')}\u00a0h validées pour {number(expected, 'fr')}\u00a0h attendues "
-        f"au {at:%d/%m/%Y} : il manque {number(short, 'fr')}\u00a0h.",
+        f"au {at:%d/%m/%Y} : {_missing(short).fr}.",
         f"{number(validated, 'en')} h validated for {number(expected, 'en')} h expected by "
-        f"{at:%Y-%m-%d}: {number(short, 'en')} h are missing.",
+        f"{at:%Y-%m-%d}: {_missing(short).en}.",
     )
     return Progress(at, expected, validated, short, rate, short > 0, words)
+
+
+def _missing(short: Decimal) -> Words:
+    if not short:
+        return Words("aucune ne manque", "none is missing")
+    return Words(f"il manque {number(short, 'fr')}\u00a0h", f"{number(short, 'en')} h are missing")
 
 
 _UNKNOWN = Words(

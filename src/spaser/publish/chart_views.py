@@ -49,6 +49,11 @@ class ChartBuilder(Wording):
         self.targets = targets
         self.accent = accent
 
+    @property
+    def separators(self) -> str:
+        """Of decimals and of thousands, for the axes."""
+        return {"fr": ",\u202f", "en": ".,"}[self.context.language]
+
     def trends(self, card: IndicatorCard, title: str) -> tuple[ChartView, ...]:
         """One chart per unit and perimeter: its series are the methods and measures of both."""
         units: dict[tuple[str, str], list[tuple[Method, ResultKind]]] = {}
@@ -117,10 +122,11 @@ class ChartBuilder(Wording):
             },
             targets=self.target_lines(card, unit, scope),
             accent=self.accent,
+            separators=self.separators,
         )
-        what = title if unit == "share" else f"{title} ({series[0].label.lower()})"
-        if len(series) > 1 and unit != "share":
-            what = title
+        leads = unit == "share" and kinds[0] == kinds_of(card)[0]
+        named = len(series) == 1 and not leads
+        what = f"{title} ({lower_first(series[0].label)})" if named else title
         caption = self.labels.html("tables.trend", title=what, scope=perimeter)
         return ChartView(
             identifier,
@@ -148,7 +154,15 @@ class ChartBuilder(Wording):
             return self.labels.html("charts.trend_secret", year=result.year)
         if result.status != "computed" or value is None:
             return self.labels.html("charts.trend_none", year=result.year)
+        low, high = (self.context.figure(result, part) for part in ("low", "high"))
+        if result.unit == "share" and None not in (low, high) and self._is_open(result):
+            words = {"value": value, "year": result.year, "low": low, "high": high}
+            return self.labels.html("charts.trend_open", **words)
         return self.labels.html("charts.trend_value", value=value, year=result.year)
+
+    def _is_open(self, result: Result) -> bool:
+        """Whether more is unknown than known: the share alone would mislead."""
+        return (result.unknown or 0) > (result.denominator or 0)
 
     def break_notes(self, broken: dict[int, str]) -> tuple[str, ...]:
         """One sentence per reason why years have no value."""
@@ -280,7 +294,12 @@ class ChartBuilder(Wording):
                 tuple(kept),
                 max(0, len(order) - TABLE_ROWS),
             ),
-            charts.bars(series, percent=first.unit == "share", accent=self.accent),
+            charts.bars(
+                series,
+                percent=first.unit == "share",
+                accent=self.accent,
+                separators=self.separators,
+            ),
             " – ".join((self.context.dimension(group), *([series[0].label] if suffix else []))),
         )
 

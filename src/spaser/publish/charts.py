@@ -19,6 +19,7 @@ SECOND = "#b4540a"
 THIRD = "#5b3f8c"
 FONT = "Seravek, 'Gill Sans Nova', Ubuntu, Calibri, 'DejaVu Sans', source-sans-pro, sans-serif"
 BAR_HEIGHT = 26
+MILLION = 1_000_000
 SECRET_MARK = "<b>s</b>"
 """What stands for a figure under statistical secrecy."""
 
@@ -50,14 +51,18 @@ def trend(
     broken: Mapping[str, str],
     targets: Sequence[tuple[Decimal, str]],
     accent: str,
+    separators: str,
 ) -> dict[str, Any]:
     """Lines over years; a year without value is a visible gap on a grey ground that says why.
 
-    `broken`: year → what stands on its ground.
+    `broken`: year → what stands on its ground, where no line has a value. `separators`: of decimals
+    and of thousands.
     """
     scale = 100 if percent else 1
     years = sorted({point.name for item in series for point in item.points})
-    runs = _runs({years.index(year): label for year, label in broken.items()})
+    told = {point.name for item in series for point in item.points if point.value is not None}
+    runs = _runs({years.index(y): label for y, label in broken.items() if y not in told})
+    highest = _highest(series)
     layout = _layout(320) | {
         "xaxis": {
             "type": "category",
@@ -67,27 +72,31 @@ def trend(
             "linecolor": GRID,
             "fixedrange": True,
         },
-        "yaxis": _value_axis(percent),
+        "yaxis": _value_axis(percent, max([highest, *(threshold for threshold, _ in targets)])),
         "shapes": [
             *(_ground(first, last) for first, last, _ in runs),
             *(_target_line(threshold, scale) for threshold, _ in targets),
         ],
         "annotations": [
             *(_ground_label(first, last, label) for first, last, label in runs),
+            *_secret_years(series, told),
             *(_target_label(threshold, scale, text) for threshold, text in targets),
         ],
     }
     lines = [_line(place, item, scale, accent) for place, item in enumerate(series)]
-    return _json(lines, layout)
+    return _json(lines, layout | {"separators": separators})
 
 
-def bars(series: Sequence[Series], *, percent: bool, accent: str) -> dict[str, Any]:
+def bars(
+    series: Sequence[Series], *, percent: bool, accent: str, separators: str
+) -> dict[str, Any]:
     """Horizontal bars, members from top to bottom; the second series is hatched."""
     members = max((len(item.points) for item in series), default=0)
     layout = _layout(90 + members * (12 + BAR_HEIGHT * len(series)), wide=True) | {
         "barmode": "group",
         "bargap": 0.25,
-        "xaxis": {**_value_axis(percent), "side": "bottom"},
+        "separators": separators,
+        "xaxis": {**_value_axis(percent, _highest(series)), "side": "bottom"},
         "yaxis": {
             "autorange": "reversed",
             "automargin": True,
@@ -170,6 +179,26 @@ def _secret_mark(point: Point, place: int, series: int) -> dict[str, Any]:
     }
 
 
+def _secret_years(series: Sequence[Series], told: set[str]) -> list[dict[str, Any]]:
+    """The « s » of a line, in its colour order from the axis up, where another has a value."""
+    return [
+        {
+            "x": point.name,
+            "y": 0,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "yshift": 14 * place,
+            "text": SECRET_MARK,
+            "hovertext": f"{_plain(point.name)}<br>{_plain(item.label)}<br>{_plain(point.text)}",
+            "showarrow": False,
+            "font": {"size": 13, "color": INK},
+        }
+        for place, item in enumerate(series)
+        for point in item.points
+        if point.secret and point.name in told
+    ]
+
+
 def _ground(first: int, last: int) -> dict[str, Any]:
     """The grey ground of years without value."""
     return {
@@ -250,8 +279,14 @@ def _layout(height: int, *, wide: bool = False) -> dict[str, Any]:
     }
 
 
-def _value_axis(percent: bool) -> dict[str, Any]:
-    axis = {
+def _highest(series: Sequence[Series]) -> Decimal:
+    """The highest value of a chart; zero where it has none."""
+    values = (point.value for item in series for point in item.points)
+    return max((value for value in values if value is not None), default=Decimal(0))
+
+
+def _value_axis(percent: bool, highest: Decimal) -> dict[str, Any]:
+    axis: dict[str, Any] = {
         "rangemode": "tozero",
         "gridcolor": GRID,
         "zerolinecolor": GRID,
@@ -259,7 +294,13 @@ def _value_axis(percent: bool) -> dict[str, Any]:
         "fixedrange": True,
         "nticks": 6,
     }
-    return axis | ({"ticksuffix": "\u00a0%"} if percent else {"tickformat": "~s"})
+    if not highest:
+        # Of zeros alone plotly would make an axis of thousandths.
+        axis |= {"range": [0, 1], "tickvals": [0]}
+    if percent:
+        return axis | {"ticksuffix": "\u00a0%"}
+    # « M » is read in both languages; « k » is no French thousand.
+    return axis | {"tickformat": ",~f" if highest < MILLION else "~s"}
 
 
 def _colour(place: int, accent: str) -> str:

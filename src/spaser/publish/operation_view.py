@@ -269,7 +269,8 @@ class SheetBuilder(Teller):
         """Validated hours against the schedule, over time and by year."""
         t = self.labels
         scheduled = self.hours(op.scheduled_hours)
-        lead = t("operation.progress_lead", day=self.day(op.at_date).text, hours=scheduled.text)
+        spread = "progress_lead" if op.commitment_mode in _SCHEDULED else "progress_lead_due"
+        lead = t(f"operation.{spread}", day=self.day(op.at_date).text, hours=scheduled.text)
         return Section(
             "avancement",
             t("operation.sections.progress"),
@@ -613,20 +614,35 @@ class SheetBuilder(Teller):
             t("operation.sections.means"),
             entries=[(t("operation.training"), self.hours(op.training_hours))],
             tables=[
-                self.part_table(axis, parts[axis]) for axis in ("company", *AXES) if axis in parts
+                self.part_table(axis, parts[axis], self._companies(op))
+                for axis in ("company", *AXES)
+                if axis in parts
             ],
             notes=[] if parts.get("company") else [t("operation.means_none")],
         )
 
-    def part_table(self, axis: str, parts: Sequence[Part]) -> Table:
-        """Validated hours along an axis."""
+    def _companies(self, op: Operation) -> dict[str, str]:
+        """The names of the companies known of an operation, by SIRET."""
+        named = [(row.company_id, row.company_name) for row in self._returns(op)]
+        named.append((op.company_id, op.company_name))
+        return {siret: f"{name} ({siret})" for siret, name in named if siret and name}
+
+    def _returns(self, op: Operation) -> Sequence[Return]:
+        return self.ground.returns.get(op.operation_id, ())
+
+    def part_table(self, axis: str, parts: Sequence[Part], companies: Mapping[str, str]) -> Table:
+        """Validated hours along an axis; `companies`: what a SIRET is printed as."""
         t = self.labels
         total = sum((part.hours or Decimal(0) for part in parts), Decimal(0))
         name = t(f"operation.axis.{axis}")
         rows = []
         for part in parts:
             known = axis == "company" and part.member
-            text = part.member if known else self.code(axis, part.member).text
+            text = (
+                companies.get(part.member or "", part.member)
+                if known
+                else self.code(axis, part.member).text
+            )
             share = None if part.hours is None or not total else part.hours / total
             percent = self.blank() if share is None else self.percent(share)
             rows.append((self.text(text), self.hours(part.hours), percent))
@@ -636,7 +652,7 @@ class SheetBuilder(Teller):
     def follow_up(self, op: Operation) -> Section:
         """What was logged, and the returns expected."""
         t = self.labels
-        returns = self.ground.returns.get(op.operation_id, ())
+        returns = self._returns(op)
         events = self.ground.events.get(op.operation_id, ())
         counts = {state: sum(row.state == state for row in returns) for state in _STATES}
         reminders = sum(row.reminders or 0 for row in returns)

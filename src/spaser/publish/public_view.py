@@ -18,6 +18,10 @@ from spaser.publish.sheet import Item, Section, Sheet, Table, Teller
 MEASURES = ("hours", "people", "work_contracts")
 """What is published of an operation, year by year."""
 
+CROSSINGS = frozenset({"operation+criterion"})
+"""Breakdowns whose members are codes. Sites and host structures are free text that a facilitator
+typed, where a small place or a name may stand: they stay internal."""
+
 
 class PublicBuilder(Teller):
     """Builds the public sheets of the operations of a year."""
@@ -101,7 +105,9 @@ class PublicBuilder(Teller):
         found = self.ground.figures.get(op.operation_id, ())
         by_axis = grouped(found, lambda figure: figure.axis)
         tables = [self.year_table(by_axis.pop("operation", []))]
-        tables += [self.crossing(axis, rows) for axis, rows in sorted(by_axis.items())]
+        tables += [
+            self.crossing(axis, rows) for axis, rows in sorted(by_axis.items()) if axis in CROSSINGS
+        ]
         return Section(
             "chiffres",
             t("operation.sections.figures"),

@@ -241,9 +241,14 @@ IDLE = frozenset({37, 151, 236})
 
 
 def _wanted(operation: Operation, rng: random.Random) -> int:
-    """Half hours to reach: what is expected by the last log, more or less."""
-    rate = rng.choices((0.55, 0.85, 1.0, 1.02, 1.12), (9, 12, 32, 32, 15))[0]
+    """Half hours to reach: what is expected by the day of the export, more or less.
+
+    Some of them are rejected or wait, hence the usual rates above one.
+    """
+    rate = rng.choices((0.55, 0.85, 1.04, 1.07, 1.15), (9, 12, 32, 32, 15))[0]
     total = len(operation.months)
+    if not operation.is_over:
+        total += 3
     whole = (operation.end.year - operation.start.year) * 12
     whole += operation.end.month - operation.start.month + 1
     return int(operation.expected * 2 * Decimal(rate) * total / max(whole, 1))
