@@ -17,6 +17,7 @@ SECOND = "#b4540a"
 """Colour of the second series: 4.9:1 on white, and told apart by form as well."""
 
 THIRD = "#5b3f8c"
+FOURTH = "#2f6b3a"
 FONT = "Seravek, 'Gill Sans Nova', Ubuntu, Calibri, 'DejaVu Sans', source-sans-pro, sans-serif"
 BAR_HEIGHT = 26
 MILLION = 1_000_000
@@ -79,7 +80,7 @@ def trend(
         ],
         "annotations": [
             *(_ground_label(first, last, label) for first, last, label in runs),
-            *_secret_years(series, told),
+            *_secret_years(series, [years.index(name) for name in years if name in told], years),
             *(_target_label(threshold, scale, text) for threshold, text in targets),
         ],
     }
@@ -116,8 +117,17 @@ def bars(
     return _json([_bar(place, item, scale, accent) for place, item in enumerate(series)], layout)
 
 
+_FORMS = (
+    ("circle", "solid"),
+    ("diamond", "dash"),
+    ("square", "dot"),
+    ("triangle-up", "dashdot"),
+)
+"""Mark and stroke of each line: four are told apart without colour."""
+
+
 def _line(place: int, item: Series, scale: int, accent: str) -> dict[str, Any]:
-    symbol, dash = (("circle", "solid"), ("diamond", "dash"), ("square", "dot"))[place % 3]
+    symbol, dash = _FORMS[place % len(_FORMS)]
     colour = _colour(place, accent)
     return {
         "type": "scatter",
@@ -179,23 +189,28 @@ def _secret_mark(point: Point, place: int, series: int) -> dict[str, Any]:
     }
 
 
-def _secret_years(series: Sequence[Series], told: set[str]) -> list[dict[str, Any]]:
-    """The « s » of a line, in its colour order from the axis up, where another has a value."""
+def _secret_years(
+    series: Sequence[Series], told: Sequence[int], years: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The « s » of a line, in the order of the lines from the axis up, where another has a value.
+
+    A year is placed by its rank: plotly would read its name as a number.
+    """
     return [
         {
-            "x": point.name,
+            "x": years.index(point.name),
             "y": 0,
             "yref": "paper",
             "yanchor": "bottom",
             "yshift": 14 * place,
             "text": SECRET_MARK,
-            "hovertext": f"{_plain(point.name)}<br>{_plain(item.label)}<br>{_plain(point.text)}",
+            "hovertext": f"{point.name}<br>{_plain(item.label)}<br>{_plain(point.text)}",
             "showarrow": False,
             "font": {"size": 13, "color": INK},
         }
         for place, item in enumerate(series)
         for point in item.points
-        if point.secret and point.name in told
+        if point.secret and years.index(point.name) in told
     ]
 
 
@@ -304,7 +319,7 @@ def _value_axis(percent: bool, highest: Decimal) -> dict[str, Any]:
 
 
 def _colour(place: int, accent: str) -> str:
-    return (accent, SECOND, THIRD)[place % 3]
+    return (accent, SECOND, THIRD, FOURTH)[place % 4]
 
 
 def _error(points: Sequence[Point], scale: int) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class IndicatorView:
-    """One indicator."""
+    """One indicator; `counts`: what it counts, where its title does not tell it (hours, people)."""
 
     code: str
     anchor: str
@@ -114,6 +114,7 @@ class IndicatorView:
     breakdowns: tuple[ChartView, ...]
     card: MethodCard
     aggregates: tuple[Aggregate, ...] = ()
+    counts: str = ""
 
 
 @dataclass(frozen=True)

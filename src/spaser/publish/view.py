@@ -59,13 +59,16 @@ class Builder(ChartBuilder):
     def indicator(self, card: IndicatorCard) -> IndicatorView:
         """One indicator: figures by scope, trends, breakdowns, method."""
         title = self.context.card_text(card.labels)
-        own = (name for method in card.methods for name in card.dimensions_of(method))
+        own = [name for method in card.methods for name in card.dimensions_of(method)]
+        about_hours = self.context.ground(card.id, card.methods[0].name) in {"people", "operations"}
+        # A distribution leads with what it distributes, other indicators with the buyers.
+        leads = own[0] if card.about == "people" and card.direction == "none" and own else "buyer"
         breakdowns = [
             view
-            for group in ("buyer", *dict.fromkeys((*DIMENSIONS, *own)))
+            for group in dict.fromkeys((leads, "buyer", *DIMENSIONS, *own))
             for view in self.breakdown_views(card, title, group)
         ]
-        has_buyers = bool(breakdowns) and breakdowns[0].id.endswith("-buyer")
+        has_lead = bool(breakdowns) and breakdowns[0].id == f"{anchor(card.id)}-{anchor(leads)}"
         return IndicatorView(
             card.id,
             anchor(card.id),
@@ -73,10 +76,11 @@ class Builder(ChartBuilder):
             self.sentences(card),
             self.scope_table(card, title),
             self.trends(card, title),
-            breakdowns[0] if has_buyers else None,
-            tuple(breakdowns[1:] if has_buyers else breakdowns),
+            breakdowns[0] if has_lead else None,
+            tuple(breakdowns[1:] if has_lead else breakdowns),
             self.method_card(card),
             self.aggregates(card),
+            self.context.card_text(card.counts) if about_hours else "",
         )
 
     def aggregates(self, card: IndicatorCard) -> tuple[Aggregate, ...]:

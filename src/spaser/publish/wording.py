@@ -168,7 +168,7 @@ class Wording:
     ) -> tuple[Markup, ...]:
         """The finding about hours, people or operations: what it is, its value, the year before."""
         label = self.context.card_text(card.labels)
-        if len(method.results) > 1:
+        if len(method.results) > 1 or (method.labels and len(kinds_of(card)) > 1):
             name = self.context.result_label(card, method, kind.measure, kind.unit)
             label = f"{label}, {lower_first(name)}"
         parts = [self.context.figure(result, part) for part in ("numerator", "denominator")]
@@ -188,7 +188,9 @@ class Wording:
         low, high = self.context.figure(result, "low"), self.context.figure(result, "high")
         number = int(unknown.raw)
         if low is None or high is None:
-            return self.labels.plural("finding.unknown_only", number, unknown=unknown)
+            ground = self.context.ground(result.code, result.method)
+            family = "unknown_operations" if ground == "operations" else "unknown_only"
+            return self.labels.plural(f"finding.{family}", number, unknown=unknown)
         words = {"unknown": unknown, "low": low, "high": high}
         if result.measure != "count":
             family = "unknown_share_value" if result.unit == "share" else "unknown_value"

@@ -22,6 +22,8 @@ PROGRAMME_PEOPLE = 130
 
 FIRST_MONTH = date(2021, 1, 1)
 LAST_MONTH = date(2025, 12, 1)
+LAST_ASKED = date(2026, 2, 1)
+"""Month until which the facilitators asked what became of people."""
 MONTHS = tuple(date(year, month, 1) for year in range(2021, 2026) for month in range(1, 13))
 ELIGIBILITY_MONTHS = 24
 
@@ -230,9 +232,9 @@ def rows(
             is_last = decision is person.decisions[-1]
             left = ended.get(person)
             exits = person.exits if is_last and left and left < date(2025, 11, 1) else ("", "", "")
-            if left and add_months(left, 12) > LAST_MONTH:
+            if left and add_months(left, 12) > LAST_ASKED:
                 exits = (*exits[:2], "")
-            if left and add_months(left, 6) > LAST_MONTH:
+            if left and add_months(left, 6) > LAST_ASKED:
                 exits = (exits[0], "", "")
             # One person in three is known by the band only, as in tools that keep no birth year.
             by_band = rank % 3 == 0
