@@ -68,11 +68,28 @@ def add(tables: Tables, cards: Catalogue | None = None, copies: int = 0) -> None
     write(tables, cards, "curated/clause_events", [r for n in ("OP-A", *more) for r in events(n)])
     write(tables, cards, "curated/returns", [r for n in ("OP-A", *more) for r in returns(n)])
     write(tables, cards, "curated/hours", [r for n in ("OP-A", *more) for r in hours(n)])
+    write(tables, cards, "curated/operation_people", publics())
     write(tables, cards, "curated/contracts", contracts())
     write(tables, cards, "curated/holders", holders())
     write(tables, cards, "indicators/figures", figures())
     write(tables, cards, "quality/follow_up", tasks())
     indicators.compute(tables, cards, builders.SCHEME, [YEAR])
+
+
+def publics() -> list[dict[str, Any]]:
+    """Who worked in the first operation: six people."""
+    counted = (
+        ("sex", "female", 2, "200.50"),
+        ("sex", "male", 4, "440.00"),
+        ("criterion", "RSA", 1, "140.50"),
+        ("criterion", "unknown", 5, "500.00"),
+        ("exit_status_6_months", "sustainable", 1, "140.50"),
+        ("exit_status_6_months", "unknown", 5, "500.00"),
+    )
+    return [
+        {"operation_id": "OP-A", "axis": axis, "member": name, "people": n, "hours": Decimal(hours)}
+        for axis, name, n, hours in counted
+    ]
 
 
 def _as(name: str, place: int) -> dict[str, Any]:

@@ -61,17 +61,31 @@ Row = dict[str, Any]
 
 
 class Recomputer:
-    """Figures from `indicators.evidence` joined to `facts.contracts`, in plain Python.
+    """Figures from `indicators.evidence` joined to their facts, in plain Python.
 
-    A line of spending is no contract: it has a buyer, and no dimension.
+    A line of spending is no contract: it has a buyer, and no dimension. The hours of an operation
+    have no weight in the evidence (secrecy): a rate over operations is summed from
+    `facts.operations`.
     """
 
     def __init__(self, connection: Connection, cards: Catalogue) -> None:
+        built = connection.execute(
+            "select 1 from information_schema.tables where table_schema = 'facts' "
+            "and table_name = 'operations'"
+        ).fetchall()
+        operations = (
+            "facts.operations"
+            if built
+            else """(select null as operation_year_id, null as contract_type,
+                null as commitment_mode, null as validated_hours, null as due_hours)"""
+        )
         found = connection.execute(
-            """select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
-                e.buyer_id as buyer, e.unit_id, c.cpv_division, c.contract_type, c.procedure_code,
-                c.amount_band, c.department_code
-            from indicators.evidence e left join facts.contracts c on c.uid = e.unit_id"""
+            f"""select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
+                e.buyer_id as buyer, e.unit_id, c.cpv_division,
+                coalesce(c.contract_type, o.contract_type) as contract_type, c.procedure_code,
+                c.amount_band, c.department_code, o.commitment_mode, o.validated_hours, o.due_hours
+            from indicators.evidence e left join facts.contracts c on c.uid = e.unit_id
+            left join {operations} o on o.operation_year_id = e.unit_id"""
         )
         names = [column[0] for column in found.description or []]
         self.rows: dict[tuple[str, ...], list[Row]] = {}
@@ -104,6 +118,8 @@ class Recomputer:
                 mark["part"]
             ]
         rows = [row for row in self.rows.get(key, []) if _concerns(row, mark)]
+        if method.kind == "rate":
+            return _rate(rows, method)[mark["part"]]
         compute = {"mean": _mean, "median": _median}.get(method.kind, _additive)
         return compute(rows, mark["unit"])[mark["part"]]
 
@@ -154,6 +170,26 @@ def _weigh(rows: Iterable[Row], keep: Callable[[Row], bool]) -> Decimal:
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     return (part / whole).quantize(SIX, ROUND_HALF_UP) if whole else None
+
+
+def _rate(rows: list[Row], method: Method) -> dict[str, Decimal | None]:
+    """Sum over sum of the units where both are known; no interval while one is unknown."""
+    known = [row for row in rows if row["role"] == "numerator"]
+    part, whole = (
+        sum((row[name or ""] for row in known), Decimal(0)) for name in (method.part, method.whole)
+    )
+    unknown = sum(row["role"] == "unknown" for row in rows)
+    value = _ratio(part, whole)
+    bound = None if unknown else value
+    return {
+        "numerator": part,
+        "denominator": whole,
+        "unknown": Decimal(unknown),
+        "excluded": Decimal(sum(row["role"] == "excluded" for row in rows)),
+        "value": value,
+        "low": bound,
+        "high": bound,
+    }
 
 
 def _additive(rows: list[Row], unit: str) -> dict[str, Decimal | None]:

@@ -190,7 +190,28 @@ def test_only_a_programme_has_its_people_by_site(internal: Path) -> None:
     ]
     assert tidy(part).count("s : secret statistique.") == 1
     alone = section((internal / "operations" / "op-a.html").read_text("utf-8"), "personnes")
-    assert "Aucune ventilation n'est publiée pour cette opération" in text_of(alone)
+    assert "par lieu" not in text_of(alone)
+
+
+def test_the_internal_sheet_says_who_worked_and_what_became_of_them(internal: Path) -> None:
+    page = (internal / "operations" / "op-a.html").read_text("utf-8")
+    people = section(page, "personnes")
+    assert rows_of(people, "Personnes et heures validées de l'opération, par sexe") == [
+        ["Homme", "4", "440 h"],
+        ["Femme", "2", "200,5 h"],
+    ]
+    assert rows_of(people, "Personnes et heures validées de l'opération, par critère principal")[
+        0
+    ] == ["Bénéficiaire du RSA", "1", "140,5 h"]
+    exits = section(page, "sorties")
+    (six,) = [line for line in tidy(exits).split("</tr>") if "140,5" in line]
+    assert "Emploi durable" in six or "durable" in six
+
+
+def test_the_public_sheet_says_nothing_of_them(public: Path) -> None:
+    pages = [page.read_text("utf-8") for page in sorted(public.glob("operations/*.html"))]
+    assert pages
+    assert not any("140,5" in page or "Bénéficiaire du RSA" in page for page in pages)
 
 
 def test_pages_run_no_script_and_ask_for_nothing(internal: Path, public: Path) -> None:

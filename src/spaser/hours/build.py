@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spaser.cards import Catalogue
-from spaser.hours import figures, follow_up, followed, operations, worked
+from spaser.hours import figures, follow_up, followed, operations, publics, worked
 from spaser.warehouse import Connection, Tables, session
 
 Builder = Callable[[Connection, Tables, Catalogue], int]
@@ -18,6 +18,7 @@ BUILDERS: dict[str, Builder] = {
     "quality/follow_up": follow_up.build_follow_up,
     "curated/hours": worked.build_hours,
     "curated/people": worked.build_people,
+    "curated/operation_people": publics.build_operation_people,
     "facts/people_figures": figures.build_people_figures,
 }
 """The tables built here, by the key of their card."""

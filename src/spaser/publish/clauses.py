@@ -170,6 +170,17 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Public:
+    """People of an operation along an axis, not suppressed: for its internal sheet alone."""
+
+    operation_id: str
+    axis: str
+    member: str
+    people: int
+    hours: Decimal
+
+
+@dataclass(frozen=True)
 class Contract:
     """What the register says of a contract: public facts."""
 
@@ -336,6 +347,17 @@ class Clauses:
             order by commitment_id, axis, hours desc nulls last, member nulls last""",
         )
         return grouped(rows, lambda row: row.commitment_id)
+
+    def publics(self) -> dict[str, list[Public]]:
+        """People of each operation by sex, age, criterion…, the larger members first."""
+        if not self.source.offers("curated.operation_people"):
+            return {}
+        rows = self.source.rows(
+            Public,
+            "select {columns} from curated.operation_people "
+            "order by operation_id, axis, member = 'unknown', people desc, member",
+        )
+        return grouped(rows, lambda row: row.operation_id)
 
     def contracts(self) -> dict[str, Contract]:
         """The contracts of the register that operations are on, with their holders."""

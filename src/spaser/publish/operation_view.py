@@ -24,6 +24,7 @@ from spaser.publish.clauses import (
     Operation,
     OperationYear,
     Part,
+    Public,
     Published,
     Return,
     Version,
@@ -62,6 +63,7 @@ class Ground:
     parts: Mapping[str, Sequence[Part]] = field(default_factory=dict)
     figures: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+    publics: Mapping[str, Sequence[Public]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, clauses: Clauses) -> Ground:
@@ -75,6 +77,7 @@ class Ground:
             clauses.parts(),
             clauses.operation_figures(),
             clauses.contracts(),
+            clauses.publics(),
         )
 
     @classmethod
@@ -97,6 +100,10 @@ def slugs(names: Sequence[str]) -> list[str]:
             slug = f"{base}-{place}"
         found.append(slug)
     return found
+
+
+_PUBLICS = ("sex", "age_band", "criterion", "qpv", "training_level")
+_EXITS = ("exit_status", "exit_status_6_months", "exit_status_12_months")
 
 
 class SheetBuilder(Teller):
@@ -550,14 +557,15 @@ class SheetBuilder(Teller):
         return self.context.code("decision_reason", code)
 
     def people(self, op: Operation) -> Section:
-        """People: the count, and the breakdowns that are published."""
+        """People: the count, and who they are. The sheet is internal: nothing is hidden here."""
         t = self.labels
         figures = self.ground.figures.get(op.operation_id, ())
-        tables = [
+        crossings = [
             self.crossing_table(axis, rows)
             for axis, rows in grouped(figures, lambda figure: figure.axis).items()
             if axis != "operation"
         ]
+        tables = [*self.public_tables(op, _PUBLICS), *crossings]
         return Section(
             "personnes",
             t("operation.sections.people"),
@@ -569,6 +577,31 @@ class SheetBuilder(Teller):
             tables=tables,
             notes=[] if tables else [t("operation.people_none")],
         )
+
+    def public_tables(self, op: Operation, axes: Sequence[str]) -> list[Table]:
+        """A table an axis: people of the operation and their validated hours by member."""
+        t = self.labels
+        found = grouped(self.ground.publics.get(op.operation_id, ()), lambda row: row.axis)
+        return [
+            Table(
+                t("operation.crossing_caption", by=self.context.dimension(axis, "by")),
+                [
+                    (self.context.dimension(axis), False),
+                    (t("operation.people"), True),
+                    (t("operation.validated"), True),
+                ],
+                [
+                    (
+                        self.text(self.context.member(axis, row.member)),
+                        self.number(row.people),
+                        self.hours(row.hours),
+                    )
+                    for row in found[axis]
+                ],
+            )
+            for axis in axes
+            if axis in found
+        ]
 
     def crossing_table(self, axis: str, rows: Sequence[Published]) -> Table:
         """A published breakdown of the operation, one row a member and year."""
@@ -788,9 +821,12 @@ class SheetBuilder(Teller):
         return " ; ".join(told) or self.labels("operation.penalty.none")
 
     def exits(self, op: Operation) -> Section:
-        """Exits: published for the whole scheme, never person by person."""
+        """What became of the people, as the last answers say."""
+        tables = self.public_tables(op, _EXITS)
         return Section(
             "sorties",
             self.labels("operation.sections.exits"),
             lead=[self.labels("operation.exits")],
+            tables=tables,
+            notes=[] if tables else [self.labels("operation.exits_none")],
         )

@@ -60,7 +60,7 @@ class Wording:
             figure(result, "unknown"),
             figure(result, "low"),
             figure(result, "high"),
-            figure(result, "excluded"),
+            None if is_secret(result) else figure(result, "excluded"),
             self.lines(result, f"{self.context.card_text(card.labels)}, {label}, {head}"),
             self.link(card, result),
             is_secret(result),

@@ -1,0 +1,73 @@
+"""People of an operation for its internal sheet: each once, what is unknown said so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+
+from spaser import hours
+from spaser.warehouse import Tables, session
+from tests.curate.run import CARDS, rows
+
+LINES = [
+    ("OP", "p1", 2024, "validated", "10"),
+    ("OP", "p1", 2025, "validated", "5"),
+    ("OP", "p2", 2025, "corrected", "7"),
+    ("OP", "p3", 2025, "pending", "0"),
+    ("OTHER", "p2", 2025, "validated", "1"),
+    ("OP", None, 2025, "validated", "2"),
+]
+PEOPLE = [
+    ("p1", 2024, "female", None, "RSA", None),
+    ("p1", 2025, "female", True, "QPV", "sustainable"),
+    ("p2", 2025, None, False, "RSA", None),
+]
+
+
+def build(tables: Tables) -> list[dict[str, object]]:
+    lines = {
+        "commitment_id": [line[0] for line in LINES],
+        "pseudonym": [line[1] for line in LINES],
+        "year": [line[2] for line in LINES],
+        "outcome": [line[3] for line in LINES],
+        "hours_validated": pa.array([Decimal(line[4]) for line in LINES], pa.decimal128(18, 2)),
+    }
+    names = ("pseudonym", "year", "sex", "is_qpv", "main_criterion", "exit_status")
+    people = [dict(zip(names, person, strict=True)) for person in PEOPLE]
+    absent = ("age_band", "training_level", "exit_status_6_months", "exit_status_12_months")
+    with session() as connection:
+        connection.register("lines", pa.table(lines))
+        connection.register("people", pa.Table.from_pylist(people))
+        tables.write(connection, "curated.hours", "select * from lines")
+        empty = ", ".join(f"null::varchar as {name}" for name in absent)
+        tables.write(connection, "curated.people", f"select *, {empty} from people")
+    hours.build(tables, CARDS, "curated/operation_people")
+    return rows(tables, "select * from curated.operation_people where operation_id = 'OP'")
+
+
+def test_a_person_counts_once_as_known_in_the_last_year(tmp_path) -> None:
+    found = {
+        (row["axis"], row["member"]): (row["people"], row["hours"])
+        for row in build(Tables(tmp_path))
+    }
+    assert found["sex", "female"] == (1, Decimal("15.00"))
+    assert found["sex", "unknown"] == (1, Decimal("7.00"))
+    assert found["criterion", "QPV"] == (1, Decimal("15.00"))
+    assert found["criterion", "RSA"] == (1, Decimal("7.00"))
+    assert (found["qpv", "yes"], found["qpv", "no"]) == (
+        (1, Decimal("15.00")),
+        (1, Decimal("7.00")),
+    )
+    assert found["exit_status", "sustainable"] == (1, Decimal("15.00"))
+
+
+def test_every_axis_counts_the_same_people(tmp_path) -> None:
+    found = build(Tables(tmp_path))
+    axes = CARDS.tables["curated/operation_people"].columns["axis"].codes
+    totals = {axis: sum(row["people"] for row in found if row["axis"] == axis) for axis in axes}
+    assert totals == dict.fromkeys(axes, 2)
+
+
+def test_no_published_table_has_them() -> None:
+    assert CARDS.restricted["curated.operation_people"] == ()
