@@ -111,15 +111,28 @@ def _now(tables: Tables) -> dict[int, Told]:
     )
     rows = _rows(tables, query, "indicators.figures", "facts.people_figures")
     operations = {(row[0], row[3]) for row in rows if row[2] == "operation"}
+    same = _same_leavers(rows)
     years: dict[int, Told] = defaultdict(Told)
     for year, buyer, axis, member, measure, value, truth in rows:
         known = {name for of_year, name in operations if of_year == year}
         at = {"year": str(year), **({} if buyer == "*" else {"buyer": buyer})}
         at |= dict(_at(axis, member, known))
+        if year in same:
+            at = {axis.replace("left_12", "left_6"): name for axis, name in at.items()}
         key = measure, tuple(sorted(at.items()))
-        years[year].printed[key] = value
+        years[year].printed[key] = years[year].printed.get(key) or value
         years[year].truth[key] = Decimal(truth)
     return years
+
+
+def _same_leavers(rows: Iterable[tuple[Any, ...]]) -> set[int]:
+    """The years of which every reader knows that all have been gone for twelve months too."""
+    left: dict[str, dict[int, set[Any]]] = {"left_6_months": {}, "left_12_months": {}}
+    for year, buyer, axis, _, measure, _, truth in rows:
+        if axis in left:
+            left[axis].setdefault(year, set()).add((buyer, measure, truth))
+    six, twelve = left.values()
+    return {year for year in six if six[year] == twelve.get(year)}
 
 
 def _at(axis: str, member: str, operations: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -188,8 +201,9 @@ def _results(tables: Tables) -> list[str]:
         from {0} r join {1} f on f.year = r.year and f.buyer_id = r.buyer_id
             and f.measure = r.measure and f.axis = r.dimension and f.member = r.member
         where not f.is_published and r.status = 'computed' and r.unit in ('people', 'hours', 'fte')
-          -- Hours committed are terms of contracts, nobody's hours.
-          and r.code <> 'SOC-11'
+          -- Hours committed are terms of contracts, nobody's hours; leavers and missing hours are
+          -- other figures than the one of their place.
+          and r.code not in ('SOC-11', 'SOC-20', 'SOC-21')
         order by all"""
     rows = _rows(tables, query, *names) + _rows(tables, shown, names[0], names[2])
     return [f"a result shows a hidden figure: {row}" for row in rows]

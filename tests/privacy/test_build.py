@@ -194,6 +194,28 @@ def test_nothing_hidden_is_derived_from_the_tables_of_a_random_scheme(
     assert attack(tables) == []
 
 
+def test_leavers_of_six_and_of_twelve_months_are_one_figure_once_they_are_the_same(
+    tmp_path: Path, cards: Catalogue
+):
+    """A total printed under one name would undo the secret of a part under the other."""
+    found = [row(people=40), row("left_6_months", "yes", 20), row("left_12_months", "yes", 20)]
+    for months, counts in ((6, {"sustainable": 8, "no_job": 12}), (12, {"other": 3, "no_job": 17})):
+        axis = f"left_{months}_months+exit_{months}_months"
+        found += by(axis, {f"yes+{name}": people for name, people in counts.items()})
+    tables = cubes.write(tmp_path, found)
+    build(tables, cards)
+    shown = published(tables)
+    assert shown["left_6_months=yes"] == shown["left_12_months=yes"]
+    assert shown["left_12_months+exit_12_months=yes+other"] is None
+    assert (
+        shown["left_12_months+exit_12_months=yes+no_job"] is None or not shown["left_6_months=yes"]
+    )
+    assert attack(tables) == []
+    assert seal(tables, 2025, date(2026, 3, 1)) is not None
+    build(tables, cards)
+    assert attack(tables) == []
+
+
 def test_an_operation_named_with_a_plus_keeps_its_sites(tmp_path: Path, cards: Catalogue):
     """Three people at one site of `A+B` follow from the operation and its other site."""
     sites = by("operation+site", {"A+B+north": 3, "A+B+south": 20})

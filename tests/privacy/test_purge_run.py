@@ -16,7 +16,7 @@ from spaser.project import Project
 from spaser.pseudonyms import KEY_VARIABLE
 from spaser.scheme import Scheme, input_files
 from spaser.warehouse import Tables, session
-from tests.curate.run import BUYER, CARDS, contract, curate_all, register
+from tests.curate.run import BUYER, CARDS, EVERYTHING, contract, curate_all, register
 from tests.privacy.ground import holders
 
 DAY = date(2026, 6, 1)
@@ -53,7 +53,8 @@ class Work:
     def run(self) -> None:
         files = input_files(self.scheme, self.root)
         ingest.stage(files, self.tables, CARDS, self.root)
-        curate_all(self.tables, self.scheme, settings=Settings(self.scheme, as_of=DAY))
+        settings = Settings(self.scheme, as_of=DAY)
+        curate_all(self.tables, self.scheme, EVERYTHING, settings)
         privacy.build(self.tables, CARDS)
 
     def purge(self, **options: bool) -> Purge:

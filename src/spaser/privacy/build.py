@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from spaser.cards import Catalogue
 from spaser.findings import Finding, findings_table, write_findings
-from spaser.privacy.cube import Row, members_of, read_years
+from spaser.privacy.cube import Row, alike_of, members_of, read_years
 from spaser.privacy.editions import sealed
 from spaser.privacy.rules import ANY, HOURS, PEOPLE, Rules, rules_on
 from spaser.privacy.structure import Edition
@@ -118,11 +118,11 @@ def _decide_apart(rows: Sequence[Row], earlier: Sequence[Edition], rules: Rules)
 
 def decide(rows: Sequence[Row], earlier: Sequence[Edition], rules: Rules) -> Year:
     """What is printed of one year, of every measure of every row."""
-    members = members_of(rows)
-    figures = tuple(figure for row in rows for figure in row.figures(members))
-    mask = mask_edition(Edition(figures), rules, earlier)
+    members, alike = members_of(rows), alike_of(rows)
+    figures = {f.key: f for row in rows for f in row.figures(members, alike)}
+    mask = mask_edition(Edition(tuple(figures.values())), rules, earlier)
     told = {
-        row: {measure: mask.decisions[key] for measure, key in row.keys(members).items()}
+        row: {measure: mask.decisions[key] for measure, key in row.keys(members, alike).items()}
         for row in rows
     }
     return Year(tuple(_lines(told)), mask.exposed)

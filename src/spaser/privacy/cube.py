@@ -19,6 +19,11 @@ from spaser.warehouse import Connection
 Members = Mapping[str, Set[str]]
 """The members of each simple axis in one year."""
 
+Alike = Mapping[str, str]
+"""Axis → the axis that says the same of everybody, in one year."""
+
+LEFT_6, LEFT_12 = "left_6_months", "left_12_months"
+
 
 @dataclass(frozen=True, order=True)
 class Row:
@@ -36,9 +41,10 @@ class Row:
     contracts: int | None
     pending_hours: Decimal | None
 
-    def keys(self, members: Members) -> dict[str, Key]:
+    def keys(self, members: Members, alike: Alike) -> dict[str, Key]:
         """The figures of the row by measure: people and hours."""
-        at = {"year": str(self.year), "buyer": self.buyer_id, **self._split(members)}
+        split = {alike.get(axis, axis): name for axis, name in self._split(members).items()}
+        at = {"year": str(self.year), "buyer": self.buyer_id, **split}
         return {measure: key_of(measure, at) for measure in (PEOPLE, HOURS)}
 
     def _split(self, members: Members) -> dict[str, str]:
@@ -52,9 +58,9 @@ class Row:
         cut = max(known, default=cuts[0] if cuts else len(self.member))
         return {first: self.member[:cut], second: self.member[cut + 1 :]}
 
-    def figures(self, members: Members) -> tuple[Figure, Figure]:
+    def figures(self, members: Members, alike: Alike) -> tuple[Figure, Figure]:
         """What suppression decides on: people, and hours with the companies behind them."""
-        keys = self.keys(members)
+        keys = self.keys(members, alike)
         return (
             Figure(keys[PEOPLE], Decimal(self.people)),
             Figure(
@@ -82,6 +88,18 @@ def members_of(rows: Iterable[Row]) -> Members:
     for row in rows:
         members[row.axis].add(row.member)
     return members
+
+
+def alike_of(rows: Iterable[Row]) -> Alike:
+    """Once twelve months have passed, those gone for six months are those gone for twelve.
+
+    Every reader knows it: two names of one number are one figure, hidden or shown together.
+    """
+    left: dict[str, dict[str, tuple[int, Decimal]]] = {LEFT_6: {}, LEFT_12: {}}
+    for row in rows:
+        if row.axis in left:
+            left[row.axis][row.buyer_id] = (row.people, row.hours)
+    return {LEFT_12: LEFT_6} if left[LEFT_6] == left[LEFT_12] else {}
 
 
 _COLUMNS = ", ".join(Row.__dataclass_fields__)

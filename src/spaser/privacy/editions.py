@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from spaser.errors import InputError
-from spaser.privacy.cube import members_of, read_years
+from spaser.privacy.cube import alike_of, members_of, read_years
 from spaser.privacy.rules import HOURS, PEOPLE, Key
 from spaser.privacy.structure import Edition, Figure
 from spaser.warehouse import Tables, session
@@ -69,14 +69,15 @@ def _published(tables: Tables, year: int) -> Edition:
                 [year],
             ).fetchall()
         )
-    members = members_of(rows)
-    figures, hidden = [], set()
+    members, alike = members_of(rows), alike_of(rows)
+    figures: dict[Key, Figure] = {}
+    hidden = set()
     for row in rows:
-        for figure in row.figures(members):
-            figures.append(Figure(figure.key, figure.value))
+        for figure in row.figures(members, alike):
+            figures[figure.key] = Figure(figure.key, figure.value)
             if (row.buyer_id, row.axis, row.member, figure.key[0]) not in shown:
                 hidden.add(figure.key)
-    return _ordered(figures, hidden)
+    return _ordered(figures.values(), hidden)
 
 
 def _ordered(figures: Iterable[Figure], hidden: Iterable[Key]) -> Edition:
