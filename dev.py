@@ -42,6 +42,7 @@ STAGES: dict[str, tuple[str, str]] = {
 WORKERS: dict[str, tuple[str, ...]] = {
     "unit": ("-n", "2"),
     # A file goes to one worker: its tests share what was built, or the disk they mounted.
+    "demo": ("-n", "2", "--dist", "loadfile"),
     "faults": ("-n", "2", "--dist", "loadfile"),
 }
 STAGE_LIMIT_SECONDS = 1200
