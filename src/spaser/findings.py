@@ -65,6 +65,12 @@ def findings_table(findings: Iterable[Finding]) -> pa.Table:
     )
 
 
+_RAW_COLUMNS = (
+    *("rule", "source_file", "source_pointer", "table_name"),
+    *("key", "field", "value", "detail"),
+)
+
+
 def write_findings(
     connection: Connection, catalogue: Catalogue, tables: Tables, step: str, raw_query: str
 ) -> int:
@@ -75,7 +81,11 @@ def write_findings(
     """
     rules = pa.Table.from_pylist([rule.model_dump() for rule in catalogue.rules.values()])
     connection.register("finding_rules", rules)
-    connection.execute(f"create or replace temp table raw_findings as {raw_query}")
+    # A null that no query types is a number in the oldest engine.
+    texts = ", ".join(f"cast({name} as varchar) as {name}" for name in _RAW_COLUMNS)
+    connection.execute(
+        f"create or replace temp table raw_findings as select {texts} from ({raw_query})"
+    )
     orphans = connection.execute(
         "select distinct rule from raw_findings anti join finding_rules using (rule) order by rule"
     ).fetchall()
