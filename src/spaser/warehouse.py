@@ -77,6 +77,13 @@ class Tables:
         folders = {path.parent for path in self.root.glob("*/*/*.parquet")}
         return sorted(f"{folder.parent.name}.{folder.name}" for folder in folders)
 
+    def rows(self, table: str) -> int:
+        """How many rows a table has, as its parts say; 0 when it was not built."""
+        from pyarrow import parquet
+
+        parts = self.folder(table).glob("*.parquet")
+        return sum(parquet.read_metadata(part).num_rows for part in parts)
+
     def scan(self, table: str) -> str:
         """The SQL that reads a table."""
         pattern = _literal(f"{self.folder(table).as_posix()}/*.parquet")

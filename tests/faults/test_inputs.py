@@ -92,7 +92,7 @@ UNREADABLE: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "an empty object": (b"{}", ("Aucune source", "No known source")),
     "a list of no records": (b"[1, null, true]", ("Aucune source", "No known source")),
     "records without any contract": (b'{"marches": {"marche": []}}', ("aucune année", "no year")),
-    "columns of nothing known": (b"a;b;c\n1;2;3\n", ("a, b, c",)),
+    "columns of nothing known": (b"a;b;c\n1;2;3\n", ("colonne A, colonne B, colonne C",)),
     "zip": (b"PK\x03\x04" + b"\0" * 40, ("archive",)),
 }
 

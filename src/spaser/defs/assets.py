@@ -13,7 +13,7 @@ from spaser.defs.resources import Run
 from spaser.errors import Blocked
 from spaser.quality import CheckResult, check_table
 from spaser.scheme import input_files
-from spaser.warehouse import Tables, session
+from spaser.warehouse import Tables
 
 Results = Iterator[dg.MaterializeResult[None]]
 
@@ -355,18 +355,9 @@ def _result(
 ) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         asset_key=specs.path_of(key),
-        metadata={"dagster/row_count": rows_of(tables, key.replace("/", "."))},
+        metadata={"dagster/row_count": tables.rows(key.replace("/", "."))},
         check_results=list(checks),
     )
-
-
-def rows_of(tables: Tables, table: str) -> int:
-    """The number of rows of a table, 0 when it was not built."""
-    if not tables.exists(table):
-        return 0
-    with session() as connection:
-        rows = connection.execute(f"select count(*) from {tables.scan(table)}").fetchall()
-    return int(rows[0][0])
 
 
 class _beta(warnings.catch_warnings):  # noqa: N801 (reads as a statement)

@@ -119,6 +119,8 @@ def _unpacked(path: Path, work: Path) -> dict[str, Path]:
         with zipfile.ZipFile(path) as archive:
             budget = _Budget(path.stat().st_size)
             for number, member in enumerate(archive.infolist()):
+                if member.flag_bits & _ENCRYPTED:
+                    raise protected()
                 name = folded_name(member.filename)
                 kept = work / f"part{number}.xml" if _is_looked_at(name) else None
                 _unpack(archive, member, kept, budget, STRINGS_CAP if name == _STRINGS else None)
@@ -134,10 +136,14 @@ def _unpacked(path: Path, work: Path) -> dict[str, Path]:
         if error.errno == errno.EINVAL:
             raise corrupt() from None
         raise
-    except (NotImplementedError, RuntimeError) as error:
-        # What zipfile says of a compression it has not, and of a member under a password.
-        raise protected() if "encrypted" in str(error) else corrupt() from None
+    except NotImplementedError:
+        # A way of compressing, or a version of the format, that no spreadsheet program writes.
+        raise corrupt() from None
     return parts
+
+
+_ENCRYPTED = 0x1
+"""The flag of a member under a password (APPNOTE.TXT of the ZIP format, 4.4.4)."""
 
 
 class _Budget:

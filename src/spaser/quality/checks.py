@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from spaser.cards import Catalogue, Check, Severity, TableCard, Text
 from spaser.findings import RAW_COLUMNS, write_findings
-from spaser.quality.expectations import Verdict, columns_match, on_frame, on_summary
+from spaser.quality.expectations import Verdict, on_frame, on_summary
 from spaser.quality.predicates import columns_of, predicate, quoted
 from spaser.warehouse import Connection, Tables, literal, session
 
@@ -155,11 +155,11 @@ def _as_built(card: TableCard, present: Iterable[str]) -> TableCard:
 
 
 def _columns_result(card: TableCard, present: dict[str, str]) -> CheckResult:
-    built = [f"{name} {kind}" for name, kind in present.items()]
-    declared = [f"{name} {column.type}" for name, column in card.columns.items()]
-    differing = {*built} ^ {*declared}
+    built = {f"{name} {kind}" for name, kind in present.items()}
+    declared = {f"{name} {column.type}" for name, column in card.columns.items()}
+    differing = built ^ declared
     count = len({each.split(" ")[0] for each in differing})
-    verdict = Verdict(columns_match(built, declared), count)
+    verdict = Verdict(not differing, count)
     return _result(card, COLUMNS_CHECK, verdict, tuple(sorted(differing)))
 
 

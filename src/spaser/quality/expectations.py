@@ -44,18 +44,6 @@ def on_frame(frame: pd.DataFrame, checks: Sequence[tuple[Check, Predicate]]) -> 
     )
 
 
-def columns_match(present: Sequence[str], declared: Sequence[str]) -> bool:
-    """Whether a table has exactly the columns its card declares."""
-    import pandas as pd
-
-    expectation = Expectation(
-        "columns",
-        "expect_table_columns_to_match_set",
-        {"column_set": list(declared), "exact_match": True},
-    )
-    return _validate(pd.DataFrame(columns=list(present)), [expectation])["columns"].passed
-
-
 def _native(check: Check) -> dict[str, Any]:
     """The arguments of a card as Great Expectations takes them, our readings made explicit."""
     args = dict(check.args)
