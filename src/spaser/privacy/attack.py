@@ -1,5 +1,9 @@
 """What a reader can derive of a hidden cell, and why: linear programming over a `System`.
 
+One program serves all the cells that can move together: an attack changes its objective and a bound
+or two, and starts from the solution of the one before. Thousands of attacks on a year then take as
+long as some dozens written anew (`docs/performance.md`).
+
 Cells move around their true values: `move = cell - true value`, so that every equality is zero at
 the truth. Published cells do not move, hidden ones do down to what every reader knows (no number is
 negative, and a number of people that is zero is printed: a hidden one is one at least).
@@ -8,14 +12,12 @@ negative, and a number of people that is zero is printed: a hidden one is one at
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Any
 
+import highspy
 import numpy as np
-from scipy.optimize import linprog  # type: ignore[import-untyped]
-from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 from spaser.errors import Blocked
 from spaser.privacy.structure import System
@@ -39,15 +41,97 @@ class Move:
     fixed: float
 
 
-@dataclass(frozen=True)
 class Program:
-    """The rows between hidden cells that can move together, as matrices over their moves."""
+    """The rows between hidden cells that can move together, as a model over their moves.
 
-    columns: Mapping[int, int]
-    equal: list[int]
-    bounded: list[int]
-    slacks: list[float]
-    rows: Mapping[str, Any]
+    Attributes:
+        columns: the place of each cell among the variables.
+        slacks: what each row leaves: nothing for an equality.
+    """
+
+    def __init__(self, group: Set[int], rows: Mapping[int, Row], down: Sequence[float]) -> None:
+        self.columns = {cell: column for column, cell in enumerate(sorted(group))}
+        self.slacks = {number: slack or 0.0 for number, (_, slack) in rows.items()}
+        self._places = np.arange(len(self.columns), dtype=np.int32)
+        self._down = -np.array([max(down[cell], 0.0) for cell in self.columns])
+        self._engine = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._engine.setOptionValue("output_flag", False)
+        self._engine.setOptionValue("threads", 1)
+        self._engine.passModel(_model(rows, self.columns))
+
+    def best(self, gains: Mapping[int, float], reach: Mapping[int, float]) -> Optimum | None:
+        """The moves that gain most, each cell as far as its reach, or None when none is found.
+
+        There always is one: the truth satisfies every row, and what gains is bounded.
+        """
+        costs = np.zeros(len(self.columns))
+        highest = np.full(len(self.columns), highspy.kHighsInf)
+        for cell, gain in gains.items():
+            costs[self.columns[cell]] = -gain
+        for cell, far in reach.items():
+            highest[self.columns[cell]] = far
+        lowest = np.maximum(self._down, -highest)
+        count = len(self.columns)
+        self._engine.changeColsCost(count, self._places, costs)
+        self._engine.changeColsBounds(count, self._places, lowest, highest)
+        if not self._solved():
+            return None
+        solution = self._engine.getSolution()
+        return Optimum(
+            gain=-float(self._engine.getInfo().objective_function_value),
+            steps={
+                cell: float(step)
+                for cell, step in zip(self.columns, solution.col_value, strict=True)
+                if abs(step) > TOLERANCE
+            },
+            prices=dict(zip(self.slacks, map(float, solution.row_dual), strict=True)),
+        )
+
+    def _solved(self) -> bool:
+        """Whether a solution is found: from the last one, else anew, else by another method."""
+        for again, method in ((False, "simplex"), (True, "simplex"), (True, "ipm")):
+            if again:
+                self._engine.clearSolver()
+            self._engine.setOptionValue("solver", method)
+            self._engine.run()
+            if self._engine.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+                return True
+        return False
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A solution: what it gains, the cells it moves and how far, the price of each row."""
+
+    gain: float
+    steps: Mapping[int, float]
+    prices: Mapping[int, float]
+
+
+Row = tuple[list[tuple[int, float]], float | None]
+"""Cells with their coefficients, and what they may add up to: nothing when it is an equality."""
+
+
+def _model(rows: Mapping[int, Row], columns: Mapping[int, int]) -> highspy.HighsLp:
+    entries = [
+        [(columns[cell], value) for cell, value in terms if cell in columns]
+        for terms, _ in rows.values()
+    ]
+    flat = [entry for line in entries for entry in line]
+    slacks = [slack for _, slack in rows.values()]
+    free = highspy.kHighsInf
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(columns), len(rows)
+    model.col_cost_ = np.zeros(len(columns))
+    model.col_lower_ = np.zeros(len(columns))
+    model.col_upper_ = np.zeros(len(columns))
+    model.row_lower_ = np.array([0.0 if slack is None else -free for slack in slacks])
+    model.row_upper_ = np.array([slack or 0.0 for slack in slacks])
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = np.cumsum([0, *map(len, entries)], dtype=np.int32)
+    model.a_matrix_.index_ = np.array([column for column, _ in flat], dtype=np.int32)
+    model.a_matrix_.value_ = np.array([value for _, value in flat])
+    return model
 
 
 class Attacker:
@@ -56,7 +140,12 @@ class Attacker:
     def __init__(self, system: System) -> None:
         self.system = system
         self.true = [float(cell.value) for cell in system.cells]
-        self.rows = [
+        self.down = [
+            true - (1 if cell.whole else 0)
+            for true, cell in zip(self.true, system.cells, strict=True)
+        ]
+        """How far each cell can go down at most."""
+        self.rows: list[Row] = [
             (
                 [(index, float(coefficient)) for index, coefficient in row.terms],
                 None if row.slack is None else float(row.slack),
@@ -72,10 +161,6 @@ class Attacker:
         self._moves: dict[tuple[int, int, frozenset[int]], Move] = {}
         self._groups: tuple[Set[int], dict[int, frozenset[int]]] = frozenset(), {}
         self._program: tuple[frozenset[int], Program] | None = None
-
-    def down(self, index: int) -> float:
-        """How far a cell can go down at most."""
-        return self.true[index] - (1 if self.system.cells[index].whole else 0)
 
     def group(self, index: int, hidden: Set[int]) -> frozenset[int]:
         """The hidden cells that can move with one."""
@@ -105,57 +190,28 @@ class Attacker:
             self._moves[asked] = self._solve(index, way, group)
         return self._moves[asked]
 
-    def sway(self, signs: Mapping[int, int], group: frozenset[int]) -> dict[int, float]:
+    def sway(self, signs: Mapping[int, int], group: frozenset[int]) -> Mapping[int, float]:
         """Moves of many cells at once, each as far as its width in the way of its sign."""
-        program = self._program_of(group)
-        cost = np.zeros(len(program.columns))
         widths = {cell: float(self.system.cells[cell].width) for cell in group}
-        for cell, sign in signs.items():
-            cost[program.columns[cell]] = -sign / max(widths[cell], 1.0)
-        bounds = [
-            (-min(max(self.down(cell), 0.0), widths[cell]), widths[cell])
-            for cell in program.columns
-        ]
-        solved = self._optimum(min(group), c=cost, bounds=bounds, **program.rows)
-        return _steps(program, solved)
+        gains = {cell: sign / max(widths[cell], 1.0) for cell, sign in signs.items()}
+        return self._optimum(min(group), group, gains, widths).steps
 
     def _program_of(self, group: frozenset[int]) -> Program:
         if self._program is None or self._program[0] != group:
-            self._program = group, self._written(group)
+            numbers = sorted({number for cell in group for number in self.rows_of[cell]})
+            rows = {number: self.rows[number] for number in numbers}
+            self._program = group, Program(group, rows, self.down)
         return self._program[1]
-
-    def _written(self, group: frozenset[int]) -> Program:
-        columns = {cell: column for column, cell in enumerate(sorted(group))}
-        numbers = sorted({number for cell in group for number in self.rows_of[cell]})
-        equal = [number for number in numbers if self.rows[number][1] is None]
-        bounded = [number for number in numbers if self.rows[number][1] is not None]
-        slacks = [self.rows[number][1] or 0.0 for number in bounded]
-        rows = {
-            "A_ub": self._matrix(bounded, columns) if bounded else None,
-            "b_ub": slacks if bounded else None,
-            "A_eq": self._matrix(equal, columns) if equal else None,
-            "b_eq": np.zeros(len(equal)) if equal else None,
-        }
-        return Program(columns, equal, bounded, slacks, rows)
 
     def _solve(self, index: int, way: int, group: frozenset[int]) -> Move:
         self.work += len(group)
-        program = self._program_of(group)
-        cost = np.zeros(len(program.columns))
-        cost[program.columns[index]] = -way
         top = float(self.system.cells[index].width)
-        bounds = [
-            (-max(self.down(cell), 0.0), top if cell == index else None) for cell in program.columns
-        ]
-        solved = self._optimum(index, c=cost, bounds=bounds, **program.rows)
-        equal, bounded, slacks = program.equal, program.bounded, program.slacks
-        prices = dict(zip(equal, solved.eqlin.marginals, strict=True)) if equal else {}
-        if bounded:
-            prices |= dict(zip(bounded, solved.ineqlin.marginals, strict=True))
-        distance = self.whole(index, -float(solved.fun))
-        fixed = sum(-prices[number] * slack for number, slack in zip(bounded, slacks, strict=True))
-        room = self._room(index, way, prices)
-        return Move(distance, _steps(program, solved), room, float(fixed))
+        reach = {index: top} if way > 0 else {}
+        found = self._optimum(index, group, {index: way}, reach)
+        slacks = self._program_of(group).slacks
+        fixed = sum(-price * slacks[number] for number, price in found.prices.items())
+        distance = self.whole(index, found.gain)
+        return Move(distance, found.steps, self._room(index, way, found.prices), fixed)
 
     def whole(self, index: int, distance: float) -> float:
         """A distance as the cell can have it: whole for a number of people."""
@@ -163,32 +219,23 @@ class Attacker:
             return float(floor(distance + TOLERANCE))
         return distance
 
-    def _optimum(self, index: int, **program: Any) -> Any:
-        """The solution, by whichever method finds it: on rare numbers one of them stumbles.
-
-        There always is one: the truth satisfies every row, and the objective is bounded.
-        """
-        for method, presolve in (("highs-ds", True), ("highs-ds", False), ("highs-ipm", True)):
-            solved = linprog(method=method, options={"presolve": presolve}, **program)
-            if solved.status == 0:
-                return solved
+    def _optimum(
+        self,
+        index: int,
+        group: frozenset[int],
+        gains: Mapping[int, float],
+        tops: Mapping[int, float],
+    ) -> Optimum:
+        found = self._program_of(group).best(gains, tops)
+        if found is not None:
+            return found
         name = self.system.cells[index].name
         raise Blocked(
-            f"Secret statistique : l'attaque de « {name} » n'aboutit pas ({solved.message}). "
+            f"Secret statistique : l'attaque de « {name} » n'aboutit pas. "
             "Rien n'est publié ; signalez-le avec la version du programme.",
-            f"Suppression: the attack on “{name}” does not end ({solved.message}). Nothing is "
-            "published; report it with the version of the program.",
+            f"Suppression: the attack on “{name}” does not end. Nothing is published; report it "
+            "with the version of the program.",
         )
-
-    def _matrix(self, numbers: list[int], columns: Mapping[int, int]) -> csr_array:
-        entries = [
-            (line, columns[cell], coefficient)
-            for line, number in enumerate(numbers)
-            for cell, coefficient in self.rows[number][0]
-            if cell in columns
-        ]
-        lines, cells, values = zip(*entries, strict=True)
-        return csr_array((values, (lines, cells)), shape=(len(numbers), len(columns)))
 
     def _room(self, index: int, way: int, prices: Mapping[int, float]) -> dict[int, float]:
         """What each cell adds to the bound when it is hidden: its reduced cost times its reach."""
@@ -201,12 +248,6 @@ class Attacker:
         for cell, cost in reduced.items():
             if cost < -TOLERANCE:
                 room[cell] = inf
-            elif cost > TOLERANCE and self.down(cell) > 0:
-                room[cell] = cost * self.down(cell)
+            elif cost > TOLERANCE and self.down[cell] > 0:
+                room[cell] = cost * self.down[cell]
         return room
-
-
-def _steps(program: Program, solved: Any) -> dict[int, float]:
-    """The cells that a solution moves, and how far."""
-    steps = zip(program.columns, solved.x, strict=True)
-    return {cell: float(step) for cell, step in steps if abs(step) > TOLERANCE}
