@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from spaser.project import Project
@@ -56,8 +57,19 @@ def _key_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, demo_scheme: Scheme) -> Tables:
-    """The demo from its registers to results, evidence, verdicts and what they conclude."""
-    tables = run_files(tmp_path_factory.mktemp("demo"), [], demo_scheme, last=EVERYTHING)
-    run_indicators(tables, demo_scheme)
-    conclude(tables, demo_scheme)
+    """The demo from its registers to results, evidence, verdicts and what they conclude.
+
+    Built once, by the first worker that asks for it; nobody writes into it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "demo"
+    tables, done = Tables(folder), folder / "done"
+    with FileLock(f"{folder}.lock"):
+        if not done.is_file():
+            run_files(folder, [], demo_scheme, last=EVERYTHING)
+            run_indicators(tables, demo_scheme)
+            conclude(tables, demo_scheme)
+            done.touch()
     return tables

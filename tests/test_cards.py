@@ -145,6 +145,7 @@ def test_a_catalogue_is_loaded_once(tmp_path):
 BUILT = [card for card in CARDS.tables.values() if card.key != "quality/checks"]
 
 
+@pytest.mark.demo
 @pytest.mark.parametrize("card", BUILT, ids=lambda card: card.key)
 def test_a_table_has_the_columns_of_its_card_in_order_and_type(demo, card):
     described = rows(demo, f"describe select * from {card.table}")
@@ -154,6 +155,7 @@ def test_a_table_has_the_columns_of_its_card_in_order_and_type(demo, card):
     assert list(found) == list(declared)
 
 
+@pytest.mark.demo
 @pytest.mark.parametrize("card", BUILT, ids=lambda card: card.key)
 def test_codes_of_a_column_are_those_the_card_lists(demo, card):
     for name, column in card.columns.items():
@@ -163,6 +165,7 @@ def test_codes_of_a_column_are_those_the_card_lists(demo, card):
             assert codes <= set(column.codes), (card.key, name)
 
 
+@pytest.mark.demo
 @pytest.mark.parametrize("card", BUILT, ids=lambda card: card.key)
 def test_the_grain_of_a_table_is_a_key(demo, card):
     if not card.grain:
@@ -208,6 +211,7 @@ def test_dimensions_of_indicators_are_columns_of_their_facts():
 SQL_OF_CONTRACTS = CARDS.sql("curated/contracts")
 
 
+@pytest.mark.demo
 def test_required_fields_are_the_required_rows_of_the_register_fields(demo):
     required = [field.field for field in CARDS.fields.values() if field.required]
     counted = re.search(r"(\d+) as required_fields", SQL_OF_CONTRACTS)

@@ -12,12 +12,10 @@ import openpyxl
 import pytest
 import yaml
 
-from spaser.indicators import write_duty
 from spaser.project import Project
-from spaser.quality.audit import sample, write_audits
-from spaser.scheme import Scheme
+from spaser.quality.audit import sample
 from spaser.warehouse import Tables
-from tests.curate.run import CARDS, ROOT, one, open_balances, rows
+from tests.curate.run import ROOT, one, open_balances, rows
 
 pytestmark = pytest.mark.demo
 
@@ -359,25 +357,18 @@ def test_spend_by_buyer_year_and_tax_basis(demo):
     assert [{name: text(value) for name, value in row.items()} for row in found] == ANSWERS["spend"]
 
 
-@pytest.fixture(scope="module")
-def duties(demo: Tables, demo_scheme: Scheme) -> Tables:
-    for year in (2023, 2024, 2025):
-        write_duty(demo, CARDS, demo_scheme, year)
-    return demo
-
-
 @pytest.mark.parametrize("expected", ANSWERS["duties"], ids=str)
-def test_duty_of_each_buyer(duties, expected):
+def test_duty_of_each_buyer(demo, expected):
     found = one(
-        duties,
+        demo,
         f"""select buyer_id, year, status, spend_low_eur, spend_high_eur from indicators.duty
         where buyer_id = '{expected["buyer_id"]}' and year = {expected["year"]}""",
     )
     assert {name: text(value) for name, value in found.items()} == expected
 
 
-def test_no_spend_no_duty(duties):
-    found = rows(duties, "select distinct status from indicators.duty where year = 2023")
+def test_no_spend_no_duty(demo):
+    found = rows(demo, "select distinct status from indicators.duty where year = 2023")
     assert found == [{"status": "no_data"}]
 
 
@@ -406,8 +397,7 @@ def test_suspicions_of_each_rule(demo, expected):
 # --- the audit -----------------------------------------------------------------------------------
 
 
-def test_the_audit_is_estimated_beside_the_declared_rate(demo, demo_scheme):
-    write_audits(demo, Project(ROOT), demo_scheme)
+def test_the_audit_is_estimated_beside_the_declared_rate(demo):
     row = one(demo, "from quality.audits where code = 'SOC-01' and year = 2025")
     assert {name: text(row[name]) for name in ANSWERS["audit"]} == ANSWERS["audit"]
     assert row["low"] < row["estimated_value"] < row["high"]

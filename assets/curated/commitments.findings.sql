@@ -1,24 +1,21 @@
 -- What of a commitment cannot be computed, and what was counted once.
-select 'insertion_contract_unknown' as rule, t.source_file, t.source_pointer,
-    'curated.commitments' as table_name, c.commitment_id as key, 'contract_reference' as field,
-    l.unknown_parts as value, null::varchar as detail
-from received_commitments t
-join curated.commitments c on c.commitment_line_id = t.source_file || ' ' || t.source_pointer
-join contract_links l
-    on l.buyer_id is not distinct from t.buyer_id
-    and l.contract_reference = t.contract_reference
-    and l.lot_number is not distinct from t.lot_number
-where l.unknown_parts is not null
+with referenced as (
+    select t.source_file, t.source_pointer, c.commitment_id, l.unknown_parts, l.unclear_parts
+    from received_commitments t
+    join curated.commitments c on c.commitment_line_id = t.source_file || ' ' || t.source_pointer
+    join contract_links l
+        on l.buyer_id is not distinct from t.buyer_id
+        and l.contract_reference = t.contract_reference
+        and l.lot_number is not distinct from t.lot_number
+)
+select 'insertion_contract_unknown' as rule, source_file, source_pointer,
+    'curated.commitments' as table_name, commitment_id as key, 'contract_reference' as field,
+    unknown_parts as value, null::varchar as detail
+from referenced where unknown_parts is not null
 union all
-select 'insertion_lot_unclear', t.source_file, t.source_pointer, 'curated.commitments',
-    c.commitment_id, 'lot_number', l.unclear_parts, null
-from received_commitments t
-join curated.commitments c on c.commitment_line_id = t.source_file || ' ' || t.source_pointer
-join contract_links l
-    on l.buyer_id is not distinct from t.buyer_id
-    and l.contract_reference = t.contract_reference
-    and l.lot_number is not distinct from t.lot_number
-where l.unclear_parts is not null
+select 'insertion_lot_unclear', source_file, source_pointer, 'curated.commitments',
+    commitment_id, 'lot_number', unclear_parts, null
+from referenced where unclear_parts is not null
 union all
 select 'insertion_contract_unknown', source_file, source_pointer, 'curated.commitments',
     commitment_id, 'contract_reference', null, null

@@ -41,6 +41,10 @@ class Project:
         """Published reports of one scheme, one folder a year."""
         return self.root / "reports" / "rendered" / scheme
 
+    def history(self, scheme: str) -> Path:
+        """Dagster's runs and events of one scheme."""
+        return self.root / ".dagster" / scheme
+
     def own(self, scheme: str) -> Path:
         """What a scheme's department decided: mappings, corrections, audits."""
         return self.pipelines / scheme

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from spaser.cards import Catalogue
 from spaser.curate import findings_of, forms, references
-from spaser.curate.typed import PROVENANCE
 from spaser.scheme import Buyer, Scheme, Text
 from spaser.warehouse import Tables, session
-from tests.curate.run import BUYER, CARDS
+from tests.curate.run import BUYER, CARDS, stage_rows
 
 SCHEME = Scheme(
     name="fiction",
@@ -23,30 +20,9 @@ SCHEME = Scheme(
 
 
 def stage(tables: Tables, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Staged rows as ingest writes them, all text; a file's rows are numbered from L2."""
-    card = CARDS.sources[f"sources/{source}"]
-    given = []
-    for position, row in enumerate(rows):
-        file = row.get("source_file", f"{source}.csv")
-        defaults = {
-            "source_file": file,
-            "file_sha256": str(file),
-            "source": source,
-            "source_pointer": f"L{position + 2}",
-            "position": position,
-            "record_kind": "contract",
-        }
-        given.append(defaults | dict(row))
-    columns = {
-        name: pa.array(
-            [row.get(name) for row in given],
-            pa.int64() if name == "position" else pa.string(),
-        )
-        for name in (*PROVENANCE, *CARDS.fields_of(card.feeds))
-    }
-    with session() as connection:
-        connection.register("given", pa.table(columns))
-        tables.write(connection, f"staged.{source}", "select * from given")
+    """Staged rows of a source, by its card."""
+    fields = CARDS.fields_of(CARDS.sources[f"sources/{source}"].feeds)
+    stage_rows(tables, source, rows, fields)
 
 
 def build(tables: Tables, *keys: str, scheme: Scheme = SCHEME, cards: Catalogue = CARDS) -> None:

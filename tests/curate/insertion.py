@@ -11,10 +11,9 @@ import pyarrow as pa
 from spaser import hours
 from spaser.cards import Catalogue, Feeds, SourceCard, Text
 from spaser.curate import Settings, build
-from spaser.curate.typed import PROVENANCE
 from spaser.warehouse import Tables, session
 from tests.curate.forms import SCHEME
-from tests.curate.run import BUYER, ROOT
+from tests.curate.run import BUYER, ROOT, stage_rows
 
 FEEDS: tuple[Feeds, ...] = ("commitments", "invoiced", "clause_events", "hours", "participants")
 TABLES = (
@@ -44,27 +43,8 @@ def cards() -> Cards:
 
 
 def stage(tables: Tables, feeds: Feeds, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Staged rows as ingest writes them, all text; a file's rows are numbered from L2."""
-    given = []
-    for position, row in enumerate(rows):
-        file = row.get("source_file", f"{feeds}.csv")
-        defaults = {
-            "source_file": file,
-            "file_sha256": str(file),
-            "source": feeds,
-            "source_pointer": f"L{position + 2}",
-            "position": position,
-            "record_kind": "contract",
-        }
-        given.append(defaults | dict(row))
-    kinds = {"position": pa.int64()}
-    columns = {
-        name: pa.array([row.get(name) for row in given], kinds.get(name, pa.string()))
-        for name in (*PROVENANCE, *cards().staged_fields(feeds))
-    }
-    with session() as connection:
-        connection.register("given", pa.table(columns))
-        tables.write(connection, f"staged.{feeds}", "select * from given")
+    """Staged rows of the one source that feeds a table."""
+    stage_rows(tables, feeds, rows, cards().staged_fields(feeds))
 
 
 CONTRACT = {

@@ -156,23 +156,35 @@ def contract(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in (record | changes).items() if value is not ...}
 
 
-def stage_rows(tables: Tables, source: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Staged rows written as ingest would, all text; `source_file` and `position` order them."""
-    defaults = {"file_sha256": "0" * 64, "record_kind": "contract", "source": source}
-    given = [defaults | dict(row) for row in rows]
-    names = (*PROVENANCE, *CARDS.fields)
-    table = pa.table(
-        {
-            name: pa.array(
-                [row.get(name) for row in given],
-                pa.int64() if name == "position" else pa.string(),
-            )
-            for name in names
+def stage_rows(
+    tables: Tables,
+    source: str,
+    rows: Iterable[Mapping[str, Any]],
+    fields: Iterable[str] = CARDS.fields,
+) -> None:
+    """Staged rows as ingest writes them, all text; they are numbered from L2."""
+    given = []
+    for position, row in enumerate(rows):
+        file = row.get("source_file", f"{source}.csv")
+        defaults = {
+            "source_file": file,
+            "file_sha256": str(file),
+            "source": source,
+            "source_pointer": f"L{position + 2}",
+            "position": position,
+            "record_kind": "contract",
         }
-    )
+        given.append(defaults | dict(row))
+    columns = {
+        name: pa.array(
+            [row.get(name) for row in given],
+            pa.int64() if name == "position" else pa.string(),
+        )
+        for name in (*PROVENANCE, *fields)
+    }
     with session() as connection:
-        connection.register("staged", table)
-        tables.write(connection, f"staged.{source}", "select * from staged")
+        connection.register("given", pa.table(columns))
+        tables.write(connection, f"staged.{source}", "select * from given")
 
 
 def rows(tables: Tables, query: str) -> list[dict[str, Any]]:

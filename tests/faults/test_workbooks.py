@@ -112,6 +112,26 @@ def test_a_workbook_with_a_password(tmp_path):
     refused(out.getvalue(), tmp_path, "mot de passe", "retirez")
 
 
+def test_a_workbook_whose_parts_have_a_password(tmp_path):
+    """As archivers lock them: each member says it by a flag."""
+    content = bytearray(good())
+    for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = content.find(signature)
+        while start >= 0:
+            content[start + place] |= 1
+            start = content.find(signature, start + 4)
+    refused(bytes(content), tmp_path, "mot de passe", "retirez")
+
+
+def test_a_fault_of_the_program_is_not_called_a_damaged_file(tmp_path, monkeypatch):
+    def wrong(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("spaser.ingest.workbooks._unpack", wrong)
+    with pytest.raises(RuntimeError, match="a fault"):
+        read(good(), tmp_path)
+
+
 def test_an_old_workbook_with_a_password(tmp_path):
     book = xlwt.Workbook()
     book.add_sheet("F").write(0, 0, "Objet")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pytest
 
 from spaser.cards import Catalogue
@@ -58,6 +59,17 @@ class Bench:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+    def workbook(self, name: str, **sheets: Sequence[Sequence[Any]]) -> Path:
+        """Write a workbook: the rows of each sheet by its title."""
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(list(row))
+        book.save(self.inputs / name)
+        return self.inputs / name
 
     def stage(self) -> None:
         """Stage every file of the folder."""

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,16 +25,6 @@ HEADER = "N° de marché;Objet;Date de notification;Montant HT"
 REGISTER = f"{HEADER};Obs.\nA;Toiture;12/03/2024;14 700,00 €;x\nB;Peinture;;12 k€;\n"
 
 Sheet = Sequence[Sequence[Any]]
-
-
-def workbook(bench: Bench, name: str, **sheets: Sheet) -> None:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(bench.inputs / name)
 
 
 def run(bench: Bench, *mappings: Mapping, buyer: str | None = BUYER) -> None:
@@ -310,8 +299,7 @@ def test_a_text_outside_its_list_is_to_review_until_it_is(bench: Bench):
 
 def test_every_sheet_is_read_and_rows_keep_their_place(bench: Bench):
     header = HEADER.split(";")
-    workbook(
-        bench,
+    bench.workbook(
         "registre.xlsx",
         **{
             "2023": [
@@ -339,8 +327,7 @@ def test_every_sheet_is_read_and_rows_keep_their_place(bench: Bench):
 
 def test_the_name_of_the_sheet_fills_the_field_it_is_mapped_to(bench: Bench):
     header = [*HEADER.split(";"), "Service"]
-    workbook(
-        bench,
+    bench.workbook(
         "registre.xlsx",
         **{
             "DGA Culture": [header, ["A", "Voirie", "2024-03-12", 5, None]],
@@ -352,8 +339,7 @@ def test_the_name_of_the_sheet_fills_the_field_it_is_mapped_to(bench: Bench):
 
 
 def test_a_sheet_of_another_kind_is_counted_and_said(bench: Bench):
-    workbook(
-        bench,
+    bench.workbook(
         "registre.xlsx",
         Marchés=[HEADER.split(";"), ["A", "Voirie", "2024-03-12", 5]],
         Menu=[["Lundi", "Mardi", "Jeudi"], ["Purée", "Riz", "Pois"], ["Soupe", "Blé", "Œufs"]],
@@ -367,8 +353,7 @@ def test_a_sheet_of_another_kind_is_counted_and_said(bench: Bench):
 
 def test_a_workbook_of_another_kind_is_unknown_with_its_columns(bench: Bench):
     bench.put("a.csv", REGISTER)
-    workbook(
-        bench,
+    bench.workbook(
         "menu.xlsx",
         Menu=[["Lundi", "Mardi", "Jeudi"], ["Purée", "Riz", "Pois"], ["Soupe", "Blé", "Œufs"]],
     )
@@ -379,8 +364,7 @@ def test_a_workbook_of_another_kind_is_unknown_with_its_columns(bench: Bench):
 
 
 def test_a_decp_table_saved_as_a_workbook_is_read_by_its_card(bench: Bench):
-    workbook(
-        bench,
+    bench.workbook(
         "export.xlsx",
         Feuil1=[
             [
@@ -405,8 +389,7 @@ def test_a_decp_table_saved_as_a_workbook_is_read_by_its_card(bench: Bench):
 
 
 def test_two_kinds_of_table_in_one_workbook_go_to_two_tables(bench: Bench):
-    workbook(
-        bench,
+    bench.workbook(
         "achats.xlsx",
         Marchés=[
             HEADER.split(";"),

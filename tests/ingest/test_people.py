@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -78,18 +77,6 @@ def table(rows: Sequence[Row], header: Sequence[str] = tuple(FIELD)) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
-
-
-def workbook(bench: Bench, name: str, **sheets: Sequence[Sequence[Any]]) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(list(row))
-    path = bench.inputs / name
-    book.save(path)
-    return path
 
 
 def found(bench: Bench, rule: str) -> list[tuple[Any, ...]]:
@@ -163,7 +150,7 @@ def test_a_person_has_one_pseudonym_in_every_file_and_feed(bench: Bench):
     bench.put("b.csv", table([LINE | {"periode": "2025-04", "beneficiaire_id": " b-017 "}]))
     person = {column: LINE.get(column, "") for column in map(str, PARTICIPANTS.fields.values())}
     bench.put("c.csv", table([person | {"eligible_du": "2025-01-01"}], list(person)))
-    workbook(bench, "d.xlsx", Mars=[list(FIELD), [LINE.get(column) for column in FIELD]])
+    bench.workbook("d.xlsx", Mars=[list(FIELD), [LINE.get(column) for column in FIELD]])
     bench.stage()
     ids = {row["person_id"] for row in log(bench)}
     assert len(log(bench)) == 3
@@ -213,7 +200,7 @@ def test_every_path_gives_the_same_protected_row(bench: Bench, container: str):
         cells = {column: pa.array([line.get(column)], pa.string()) for column in FIELD}
         parquet.write_table(pa.table(cells), bench.inputs / "a.parquet")
     elif container == "xlsx":
-        workbook(bench, "a.xlsx", A=[list(FIELD), [line.get(column) for column in FIELD]])
+        bench.workbook("a.xlsx", A=[list(FIELD), [line.get(column) for column in FIELD]])
     else:
         titles = [LOG.headers[FIELD[column]][0] for column in FIELD]
         header = titles if container == "mapped" else list(FIELD)
@@ -419,8 +406,7 @@ def test_no_marker_of_a_workbook_reaches_any_byte(bench: Bench, tmp_path: Path):
     cells = [[row.get(COLUMN[field]) for field in COLUMN] for row in planted_rows()]
     marked = [*titles, "Prénom", f"Remarques {NAME}", None]
     records = [[*row, FIRST, PHONE, MAIL] for row in cells]
-    workbook(
-        bench,
+    bench.workbook(
         "a.xlsx",
         **{
             NAME: [[f"Suivi de {FIRST} {NAME}"], [], marked, *records, ["Total", None, 35]],
@@ -438,8 +424,7 @@ def test_no_marker_of_a_workbook_reaches_any_byte(bench: Bench, tmp_path: Path):
 
 
 def test_a_sheet_without_header_gives_no_cell_in_findings_nor_in_the_message(bench: Bench):
-    path = workbook(
-        bench,
+    path = bench.workbook(
         "a.xlsx",
         A=[[NAME, FIRST, MAIL, STREET], [f"{NAME}x", "Autre", "a@b.fr", "rue"]],
     )
@@ -455,7 +440,7 @@ def test_a_sheet_without_header_gives_no_cell_in_findings_nor_in_the_message(ben
 def test_a_sheet_of_persons_beside_a_register_is_not_quoted(bench: Bench):
     register = [["N° de marché", "Objet", "Date de notification"], ["A", "Voirie", "2024-03-12"]]
     note = [[f"Appeler {MAIL}"], [None, None], [None, PHONE]]
-    workbook(bench, "a.xlsx", Marchés=register, Notes=note)
+    bench.workbook("a.xlsx", Marchés=register, Notes=note)
     bench.stage()
     assert_no_marker(everything_written(bench))
 

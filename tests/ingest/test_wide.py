@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,17 +30,6 @@ COLUMNS = {
 WIDE = Mapping(
     name="large", source="insertion_log", reviewed=True, columns=COLUMNS, months="declared_hours"
 )
-
-
-def workbook(path: Path, **sheets: Sequence[Sequence[Any]]) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(path)
-    return path
 
 
 def run(bench: Bench, *mappings: Mapping) -> None:
@@ -120,8 +107,8 @@ def test_months_that_follow_one_another(texts: list[str], count: int):
 
 
 def test_each_filled_cell_is_a_line_at_its_own_place(bench: Bench):
-    workbook(
-        bench.inputs / "a.xlsx",
+    bench.workbook(
+        "a.xlsx",
         Suivi=[
             [*FIXED, *MONTHS],
             ["M1", "B-1", "F", 10, None, "12,5"],
@@ -168,8 +155,8 @@ def test_months_are_proposed_without_a_mapping(bench: Bench):
     ],
 )
 def test_months_written_as_dates_or_figures_are_a_header_too(bench: Bench, titles: list[Any]):
-    workbook(
-        bench.inputs / "a.xlsx",
+    bench.workbook(
+        "a.xlsx",
         A=[["Suivi des heures"], [*FIXED, *titles], ["M1", "B-1", "F", 10, 5, 6]],
     )
     run(bench)
@@ -233,7 +220,7 @@ COMPANIES = {
 
 def test_the_name_of_the_sheet_is_the_company(bench: Bench, tmp_path: Path):
     home = project(tmp_path)
-    path = workbook(bench.inputs / "a.xlsx", **COMPANIES)
+    path = bench.workbook("a.xlsx", **COMPANIES)
     map_file(home, "essai", path)
     [mapping] = load_mappings(home, "essai")
     assert mapping.sheet_field == "company_name"
@@ -251,7 +238,7 @@ def test_sheets_named_by_siret_are_companies_by_their_number(bench: Bench, tmp_p
     home = project(tmp_path)
     sirets = ["00030001200010", "00030002000010"]
     sheets = dict(zip(sirets, COMPANIES.values(), strict=True))
-    map_file(home, "essai", workbook(bench.inputs / "a.xlsx", **sheets))
+    map_file(home, "essai", bench.workbook("a.xlsx", **sheets))
     [mapping] = load_mappings(home, "essai")
     assert mapping.sheet_field == "company_id"
 
@@ -262,7 +249,7 @@ def test_no_sheet_is_a_company_where_a_column_says_it(bench: Bench, tmp_path: Pa
         name: [[*rows[0], "Entreprise"], *([*row, "Bâtir"] for row in rows[1:])]
         for name, rows in COMPANIES.items()
     }
-    map_file(home, "essai", workbook(bench.inputs / "a.xlsx", **sheets))
+    map_file(home, "essai", bench.workbook("a.xlsx", **sheets))
     [mapping] = load_mappings(home, "essai")
     assert mapping.sheet_field is None
 

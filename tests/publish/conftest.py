@@ -8,7 +8,7 @@ import pytest
 
 from spaser.publish import render
 from spaser.warehouse import Tables
-from tests.publish import builders
+from tests.publish import builders, insertion
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +47,18 @@ def register_report(register_tables: Tables, tmp_path_factory: pytest.TempPathFa
 def full(register_report: Path) -> str:
     """The page of a scheme that has everything."""
     return (register_report / "rapport.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def clause_tables(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """The same tables, with insertion clauses."""
+    other = builders.linked(tables, tmp_path_factory.mktemp("clauses"))
+    insertion.add(other)
+    return other
+
+
+@pytest.fixture(scope="session")
+def clause_report(clause_tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("clause-report")
+    render(clause_tables, builders.PROJECT, builders.SCHEME, insertion.YEAR, out, "fr")
+    return out

@@ -28,20 +28,6 @@ DECISION = (
 
 
 @pytest.fixture(scope="module")
-def clause_tables(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    other = builders.linked(tables, tmp_path_factory.mktemp("clauses"))
-    insertion.add(other)
-    return other
-
-
-@pytest.fixture(scope="module")
-def internal(clause_tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("internal")
-    render(clause_tables, builders.PROJECT, builders.SCHEME, insertion.YEAR, out, "fr")
-    return out
-
-
-@pytest.fixture(scope="module")
 def public(clause_tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("public")
     render_public(clause_tables, builders.PROJECT, builders.SCHEME, insertion.YEAR, out, "fr")
@@ -49,16 +35,16 @@ def public(clause_tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def sheet(internal: Path) -> str:
-    return (internal / "operations" / "op-a.html").read_text("utf-8")
+def sheet(clause_report: Path) -> str:
+    return (clause_report / "operations" / "op-a.html").read_text("utf-8")
 
 
 def section(page: str, anchor: str) -> str:
     return page.split(f'<section id="{anchor}"')[1].split("</section>")[0]
 
 
-def test_the_index_lists_the_operations_of_each_facilitator(internal: Path) -> None:
-    index = (internal / "operations" / "index.html").read_text("utf-8")
+def test_the_index_lists_the_operations_of_each_facilitator(clause_report: Path) -> None:
+    index = (clause_report / "operations" / "index.html").read_text("utf-8")
     plie = rows_of(index, "Opérations de 2025 suivies par : PLIE de Fiction")
     assert [row[1:] for row in plie] == [
         [
@@ -76,11 +62,11 @@ def test_the_index_lists_the_operations_of_each_facilitator(internal: Path) -> N
     nobody = rows_of(index, "Opérations de 2025 suivies par : Non attribué")
     assert nobody[0][0] == "Chantier sans marché"
     for link in re.findall(r'href="([^"#]+\.html)"', index):
-        assert (internal / "operations" / link.split("#")[0]).is_file(), link
+        assert (clause_report / "operations" / link.split("#")[0]).is_file(), link
 
 
-def test_the_report_says_how_many_and_leads_there(internal: Path) -> None:
-    page = section((internal / "rapport.html").read_text("utf-8"), "clauses")
+def test_the_report_says_how_many_and_leads_there(clause_report: Path) -> None:
+    page = section((clause_report / "rapport.html").read_text("utf-8"), "clauses")
     assert "3 opérations courent en 2025." in text_of(page)
     assert "1 en cours, 1 en manque d'heures" in text_of(page)
     assert 'href="operations/index.html"' in page
@@ -173,28 +159,28 @@ def test_the_drawing_has_its_words_and_its_numbers(sheet: str) -> None:
     )
 
 
-def test_what_is_not_known_is_never_zero(internal: Path) -> None:
-    page = (internal / "operations" / "op-c.html").read_text("utf-8")
+def test_what_is_not_known_is_never_zero(clause_report: Path) -> None:
+    page = (clause_report / "operations" / "op-c.html").read_text("utf-8")
     headline = text_of(page.split('<dl class="headline">')[1].split("</dl>")[0])
     assert headline.startswith("Heures engagées inconnu À la commande Heures dues inconnu")
     assert "0 h" not in headline
     assert "Aucune commande n'est connue." in text_of(section(page, "engagement"))
 
 
-def test_only_a_programme_has_its_people_by_site(internal: Path) -> None:
-    programme = (internal / "operations" / "op-b.html").read_text("utf-8")
+def test_only_a_programme_has_its_people_by_site(clause_report: Path) -> None:
+    programme = (clause_report / "operations" / "op-b.html").read_text("utf-8")
     part = section(programme, "personnes")
     assert rows_of(part, "Personnes et heures validées de l'opération, par lieu") == [
         ["École A", "2025", "26", "900,5 h"],
         ["École B", "2025", "s (secret statistique)", "s (secret statistique)"],
     ]
     assert tidy(part).count("s : secret statistique.") == 1
-    alone = section((internal / "operations" / "op-a.html").read_text("utf-8"), "personnes")
+    alone = section((clause_report / "operations" / "op-a.html").read_text("utf-8"), "personnes")
     assert "par lieu" not in text_of(alone)
 
 
-def test_the_internal_sheet_says_who_worked_and_what_became_of_them(internal: Path) -> None:
-    page = (internal / "operations" / "op-a.html").read_text("utf-8")
+def test_the_internal_sheet_says_who_worked_and_what_became_of_them(clause_report: Path) -> None:
+    page = (clause_report / "operations" / "op-a.html").read_text("utf-8")
     people = section(page, "personnes")
     assert rows_of(people, "Personnes et heures validées de l'opération, par sexe") == [
         ["Homme", "4", "440 h"],
@@ -214,8 +200,8 @@ def test_the_public_sheet_says_nothing_of_them(public: Path) -> None:
     assert not any("140,5" in page or "Bénéficiaire du RSA" in page for page in pages)
 
 
-def test_pages_run_no_script_and_ask_for_nothing(internal: Path, public: Path) -> None:
-    pages = [*internal.glob("operations/*.html"), *public.glob("operations/*.html")]
+def test_pages_run_no_script_and_ask_for_nothing(clause_report: Path, public: Path) -> None:
+    pages = [*clause_report.glob("operations/*.html"), *public.glob("operations/*.html")]
     assert len(pages) == 7
     for path in pages:
         page = path.read_text("utf-8")
@@ -286,10 +272,10 @@ def test_a_figure_hidden_for_its_buyer_is_hidden_everywhere(
 
 
 def test_the_same_tables_give_the_same_bytes(
-    clause_tables: Tables, internal: Path, public: Path, tmp_path: Path
+    clause_tables: Tables, clause_report: Path, public: Path, tmp_path: Path
 ) -> None:
     scheme = builders.SCHEME
-    for writer, first in ((render, internal), (render_public, public)):
+    for writer, first in ((render, clause_report), (render_public, public)):
         out = tmp_path / writer.__name__
         files = writer(clause_tables, builders.PROJECT, scheme, insertion.YEAR, out, "fr")
         for path in files:
@@ -302,14 +288,14 @@ def first_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_the_manifest_names_every_file(internal: Path) -> None:
-    manifest = json.loads((internal / "manifest.json").read_text("utf-8"))
+def test_the_manifest_names_every_file(clause_report: Path) -> None:
+    manifest = json.loads((clause_report / "manifest.json").read_text("utf-8"))
     named = {entry["path"] for entry in manifest["files"]} | {"manifest.json"}
-    assert named == {p.relative_to(internal).as_posix() for p in first_files(internal)}
+    assert named == {p.relative_to(clause_report).as_posix() for p in first_files(clause_report)}
 
 
-def test_the_workbook_has_a_sheet_to_print_for_each_operation(internal: Path) -> None:
-    book = openpyxl.load_workbook(internal / "operations.xlsx")
+def test_the_workbook_has_a_sheet_to_print_for_each_operation(clause_report: Path) -> None:
+    book = openpyxl.load_workbook(clause_report / "operations.xlsx")
     assert book.sheetnames[:3] == [
         "Opérations",
         "001 Chantier sans marché",
@@ -330,9 +316,9 @@ def test_the_workbook_has_a_sheet_to_print_for_each_operation(internal: Path) ->
 
 
 @pytest.mark.parametrize("name", ["operations.xlsx", "suivi-facilitateurs.xlsx"])
-def test_no_cell_is_a_formula(internal: Path, name: str) -> None:
+def test_no_cell_is_a_formula(clause_report: Path, name: str) -> None:
     texts = 0
-    for sheet in openpyxl.load_workbook(internal / name):
+    for sheet in openpyxl.load_workbook(clause_report / name):
         for row in sheet.iter_rows():
             for cell in row:
                 assert cell.data_type != "f", (sheet.title, cell.coordinate)
@@ -342,8 +328,8 @@ def test_no_cell_is_a_formula(internal: Path, name: str) -> None:
     assert texts > 10
 
 
-def test_each_facilitator_has_a_work_list(internal: Path) -> None:
-    book = openpyxl.load_workbook(internal / "suivi-facilitateurs.xlsx")
+def test_each_facilitator_has_a_work_list(clause_report: Path) -> None:
+    book = openpyxl.load_workbook(clause_report / "suivi-facilitateurs.xlsx")
     assert book.sheetnames == ["PLIE de Fiction", "Non attribué"]
     rows = list(book["PLIE de Fiction"].iter_rows(min_row=2, values_only=True))
     assert [(row[0], row[1], row[4], row[6]) for row in rows] == [
@@ -353,8 +339,8 @@ def test_each_facilitator_has_a_work_list(internal: Path) -> None:
     assert all(sheet.auto_filter.ref for sheet in book)
 
 
-def test_the_consolidation_holds_published_totals_and_names_the_hidden(internal: Path) -> None:
-    with (internal / "donnees/consolidation-nationale.csv").open(encoding="utf-8") as file:
+def test_the_consolidation_holds_published_totals_and_names_the_hidden(clause_report: Path) -> None:
+    with (clause_report / "donnees/consolidation-nationale.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     whole, metropolis, city = rows
     assert (whole["buyer_id"], whole["hours_validated"], whole["people"]) == ("*", "2240.5", "54")
@@ -362,7 +348,7 @@ def test_the_consolidation_holds_published_totals_and_names_the_hidden(internal:
     assert metropolis["hours_validated"] == metropolis["people"] == ""
     assert metropolis["suppressed"] == "hours_validated;people;work_contracts;clause_contracts"
     schema = json.loads(
-        (internal / "donnees/consolidation-nationale.schema.json").read_text("utf-8")
+        (clause_report / "donnees/consolidation-nationale.schema.json").read_text("utf-8")
     )
     assert [field["name"] for field in schema["fields"]] == list(rows[0])
     assert all(field["title"] and field["description"] for field in schema["fields"])

@@ -12,9 +12,8 @@ import openpyxl
 import pytest
 
 from spaser.cards import catalogue
-from spaser.publish import render
 from spaser.warehouse import Tables, session
-from tests.publish import builders, insertion
+from tests.publish import builders
 from tests.publish.marks import Mark, Recomputer, marks
 from tests.publish.pages import rows_of, text_of, tidy
 
@@ -24,22 +23,8 @@ NOTE = "s : secret statistique. Chiffre masqué"
 
 
 @pytest.fixture(scope="module")
-def clause_tables(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    other = builders.linked(tables, tmp_path_factory.mktemp("clauses"))
-    insertion.add(other)
-    return other
-
-
-@pytest.fixture(scope="module")
-def folder(clause_tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("report")
-    render(clause_tables, builders.PROJECT, builders.SCHEME, insertion.YEAR, out, "fr")
-    return out
-
-
-@pytest.fixture(scope="module")
-def report_page(folder: Path) -> str:
-    return (folder / "rapport.html").read_text("utf-8")
+def report_page(clause_report: Path) -> str:
+    return (clause_report / "rapport.html").read_text("utf-8")
 
 
 def article(page: str, anchor: str) -> str:
@@ -135,8 +120,8 @@ def test_a_figure_on_people_opens_on_aggregates_and_never_on_lines(report_page: 
     )
 
 
-def test_the_workbook_and_the_data_hide_the_same_figures(folder: Path) -> None:
-    sheet = openpyxl.load_workbook(folder / "indicateurs.xlsx")["Résultats"]
+def test_the_workbook_and_the_data_hide_the_same_figures(clause_report: Path) -> None:
+    sheet = openpyxl.load_workbook(clause_report / "indicateurs.xlsx")["Résultats"]
     heads = [cell.value for cell in sheet[1]]
     rows = [
         dict(zip(heads, row, strict=True)) for row in sheet.iter_rows(min_row=2, values_only=True)
@@ -148,7 +133,7 @@ def test_the_workbook_and_the_data_hide_the_same_figures(folder: Path) -> None:
         for head in ("Valeur", "Numérateur", "Dénominateur", "Inconnus", "Bas", "Haut"):
             assert row[head] == "s", (head, row)
         assert str(row["Motif"]).startswith("s\u00a0: secret statistique")
-    with (folder / "donnees/resultats.csv").open(encoding="utf-8") as file:
+    with (clause_report / "donnees/resultats.csv").open(encoding="utf-8") as file:
         data = [row for row in csv.DictReader(file) if row["code"] == "SOC-17"]
     for row in data:
         if row["status"] == "suppressed":

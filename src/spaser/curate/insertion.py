@@ -9,8 +9,9 @@ Each table is the SQL of its card over relations that this module makes first:
   with `contract_uids` (empty when nothing is found), `contract_uid` (where one contract is named
   and found), `contract_buyer`, and what was not found (`unknown_parts`) or needs a lot
   (`unclear_parts`).
-- `row_links`: one row per reference, operation and company as written, with the commitment and the
-  company that they stand for.
+- `linked_<feeds>`, for the tables whose rows name a company: `received_<feeds>` with what each row
+  stands for in the register (`linked_contract`, `linked_contracts`, `linked_buyer`), among the
+  commitments (`linked_commitment`) and among the companies (`linked_company`).
 
 A contract is never guessed: what the register does not single out is null, and a finding says so.
 """
@@ -123,16 +124,17 @@ def _keep_once(connection: Connection, catalogue: Catalogue, feeds: Feeds) -> No
 
 
 def _link_rows(connection: Connection, catalogue: Catalogue, card_key: str) -> None:
-    """Create `row_links`: the commitment and the company of each way of writing them."""
+    """Create `linked_<feeds>`: the rows, with the commitment and the company they stand for."""
     feeds = READ[card_key]
     fields = catalogue.staged_fields(feeds)
-    operation = "operation" if "operation" in fields else "cast(null as varchar)"
+    operation = "t.operation" if "operation" in fields else "cast(null as varchar)"
     known = "select * from curated.commitments"
     if card_key == "curated/commitments":
         # Commitments are linked before they are a table: of them only the company is asked.
         known = _NO_COMMITMENT
     connection.execute(f"create or replace temp view known_commitments as {known}")
     connection.execute(_ROW_LINKS.format(feeds=feeds, operation=operation))
+    connection.execute(_LINKED_ROWS.format(feeds=feeds, operation=operation))
 
 
 _NO_COMMITMENT = """
@@ -246,7 +248,7 @@ create or replace temp table row_links as
 with written as (
     select distinct buyer_id, contract_reference, lot_number, {operation} as operation,
         company_id, company_name
-    from received_{feeds}
+    from received_{feeds} t
 ), rows_written as (
     select row_number() over () as number, w.*, l.contract_uid, l.contract_uids, l.contract_buyer,
         coalesce(l.contract_buyer, w.buyer_id) as owner, siret_written(w.company_id) as siret,
@@ -313,3 +315,17 @@ left join named using (number)
 """Of several commitments on one contract: that of the row's lot, else of its operation, else of its
 company, else the first by its id. A company is its SIRET, else the one that the register's holders
 or the commitment give to that name, else its name in small letters without accents."""
+
+_LINKED_ROWS = """
+create or replace temp view linked_{feeds} as
+select t.*, r.contract_uid as linked_contract, r.contract_uids as linked_contracts,
+    r.owner as linked_buyer, r.commitment_id as linked_commitment, r.company as linked_company
+from received_{feeds} t
+left join row_links r
+    on r.buyer_id is not distinct from t.buyer_id
+    and r.contract_reference is not distinct from t.contract_reference
+    and r.lot_number is not distinct from t.lot_number
+    and r.operation is not distinct from {operation}
+    and r.company_id is not distinct from t.company_id
+    and r.company_name is not distinct from t.company_name
+"""

@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-from filelock import FileLock, Timeout
 
 from spaser.cards import Text, catalogue
 from spaser.defs.assets import Step
@@ -27,6 +26,7 @@ from spaser.defs.publishing import (
 from spaser.defs.resources import Run, run_of
 from spaser.defs.years import WIDEST, range_tags, scheme_years
 from spaser.errors import InputError
+from spaser.exclusive import alone
 from spaser.indicators import check_definitions
 from spaser.project import Project
 from spaser.scheme import Scheme
@@ -259,29 +259,15 @@ def _place_of(
         with working_folder(out) as tables, dg.DagsterInstance.ephemeral() as instance:
             yield instance, Path(tables)
         return
-    history = project.root / ".dagster" / scheme.name
-    history.mkdir(parents=True, exist_ok=True)
+    history = project.history(scheme.name)
     with (
-        _alone(history, scheme),
+        alone(project, scheme.name),
         _environment(INSTANCE, str(history.resolve())),
         dg.DagsterInstance.from_config(str(project.root)) as instance,
     ):
         remove_leftovers(project.rendered(scheme.name))
         remove_leftovers(project.curated(scheme.name))
         yield instance, None
-
-
-@contextmanager
-def _alone(history: Path, scheme: Scheme) -> Iterator[None]:
-    """One run of a scheme at a time, whichever process it is in."""
-    try:
-        with FileLock(history / "run.lock", timeout=0):
-            yield
-    except Timeout:
-        raise InputError(
-            f"Une exécution du schéma « {scheme.name} » est en cours. Attendez qu'elle finisse.",
-            f"A run of the scheme “{scheme.name}” is in progress. Wait until it ends.",
-        ) from None
 
 
 @contextmanager

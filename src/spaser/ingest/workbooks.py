@@ -131,14 +131,14 @@ def _unpacked(path: Path, work: Path) -> dict[str, Path]:
             _refuse_malformed_xml(parts[CONTENT_PART])
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError):
         raise corrupt() from None
+    except NotImplementedError:
+        # A way of compressing, or a version of the format, that no spreadsheet program writes.
+        raise corrupt() from None
     except OSError as error:
         # A place that the archive gives wrongly; a full disk is not the workbook's fault.
         if error.errno == errno.EINVAL:
             raise corrupt() from None
         raise
-    except NotImplementedError:
-        # A way of compressing, or a version of the format, that no spreadsheet program writes.
-        raise corrupt() from None
     return parts
 
 

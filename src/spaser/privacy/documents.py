@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
 from markupsafe import Markup
 
 from spaser import __version__
@@ -16,6 +15,7 @@ from spaser.errors import InputError
 from spaser.guards import replace_file
 from spaser.office import without_clock
 from spaser.project import Project
+from spaser.templates import environment
 
 TEMPLATE, STYLE = "traitements.html.j2", "rapport.css"
 POLICY = (
@@ -107,21 +107,17 @@ def write_entry(entry: Entry, project: Project, path: Path) -> None:
 
 def entry_html(entry: Entry, project: Project) -> str:
     """The entry as one page that opens offline."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(project.reports / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     style = (project.reports / "styles" / STYLE).read_text(encoding="utf-8")
-    return environment.get_template(TEMPLATE).render(
-        entry=entry,
-        policy=POLICY,
-        version=__version__,
-        style=Markup(style.replace("__ACCENT__", entry.accent)),
-        english=entry.language == "en",
+    return (
+        environment(project)
+        .get_template(TEMPLATE)
+        .render(
+            entry=entry,
+            policy=POLICY,
+            version=__version__,
+            style=Markup(style.replace("__ACCENT__", entry.accent)),
+            english=entry.language == "en",
+        )
     )
 
 

@@ -84,7 +84,7 @@ def forget_history(project: Project, scheme: str, pseudonyms: Iterable[bytes]) -
 
     It is rebuilt by the next run; nothing that is published depends on it.
     """
-    history = project.root / ".dagster" / scheme
+    history = project.history(scheme)
     wanted = set(pseudonyms)
     if not wanted or not any(_holds(path, wanted) for path in _files(history)):
         return False

@@ -29,10 +29,9 @@ from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from spaser.cards import Catalogue
 from spaser.errors import Blocked, InputError
+from spaser.exclusive import alone
 from spaser.guards import write_csv
 from spaser.privacy.inputs import Input, delete, inputs_about_people
 from spaser.privacy.leftovers import Tidied, forget_history, tidy
@@ -133,7 +132,7 @@ def purge(
         Blocked: something of an erased person remains (a fault of ours).
     """
     tables = Tables(project.curated(scheme.name))
-    with _alone(project, scheme.name), _readable_errors():
+    with alone(project, scheme.name), _readable_errors():
         tidied = Tidied(0, 0) if dry_run else tidy(project, scheme.name)
         work = _Work(project, catalogue, tables, as_of)
         with session() as connection:
@@ -489,21 +488,6 @@ def _log(tables: Tables, done: Purge, done_on: date) -> None:
     names = [field.name for field in fields(LogLine)]
     earlier = [[row.get(name, "") for name in names] for row in read_log(tables)]
     write_csv(log_file(tables), names, [*earlier, [getattr(line, name) for name in names]])
-
-
-@contextmanager
-def _alone(project: Project, scheme: str) -> Iterator[None]:
-    """No run of the scheme may be in progress: it takes the same lock."""
-    history = project.root / ".dagster" / scheme
-    history.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(history / "run.lock", timeout=0):
-            yield
-    except Timeout:
-        raise InputError(
-            f"Une exécution du schéma « {scheme} » est en cours. Attendez qu'elle finisse.",
-            f"A run of the scheme “{scheme}” is in progress. Wait until it ends.",
-        ) from None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from spaser.publish.clauses import grouped
 from spaser.publish.context import Context
 from spaser.publish.operation_view import slugs
 from spaser.publish.sheet import Sheet
+from spaser.templates import environment
 
 FOLDER = "operations"
 STYLES = ("rapport.css", "operations.css")
@@ -59,7 +60,7 @@ def write(
     heads: Sequence[tuple[str, bool]],
 ) -> list[str]:
     """Write the index and the pages; returns their names in the folder of the report."""
-    environment = page.environment(project)
+    templates = environment(project)
     style = "\n".join(
         (project.reports / "styles" / name).read_text(encoding="utf-8") for name in STYLES
     ).replace("__ACCENT__", look.accent)
@@ -74,12 +75,12 @@ def write(
     }
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    index = environment.get_template("operations.html.j2")
+    index = templates.get_template("operations.html.j2")
     page.write(
         target / "index.html",
         index.render(groups=groups(sheets), heads=heads, count=len(sheets), **shared),
     )
-    template = environment.get_template("operation.html.j2")
+    template = templates.get_template("operation.html.j2")
     for sheet in sheets:
         page.write(target / f"{sheet.slug}.html", template.render(sheet=sheet, **shared))
     return [f"{FOLDER}/{name}.html" for name in ("index", *(sheet.slug for sheet in sheets))]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from spaser.errors import InputError
@@ -22,6 +21,7 @@ from spaser.publish.model import ChartView, IndicatorView, KeyFigure, Objective
 from spaser.publish.quality_view import QualityView
 from spaser.publish.reading import Run
 from spaser.publish.register_view import RegisterView
+from spaser.templates import environment
 
 PLOTLY = "plotly-basic.min.js"
 SCRIPT = "rapport.js"
@@ -90,18 +90,6 @@ class Page:
                 *indicator.breakdowns,
             )
         ]
-
-
-def environment(project: Project) -> jinja2.Environment:
-    """The templates: what is missing is a fault, and every text is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(project.reports / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 def html(project: Project, context: Context, page: Page) -> str:

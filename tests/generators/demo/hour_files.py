@@ -7,9 +7,7 @@ is an example made up here, and no vendor's format.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from openpyxl.styles import Font
 from tests.generators.demo import clauses, people
 from tests.generators.demo.clauses import Operation
 from tests.generators.demo.hours import SECTOR_LABELS, Event, Invoice, Line
+from tests.generators.demo.lists import csv_bytes
 from tests.generators.demo.people import MDE, PLIE, Person
 from tests.generators.demo.registers import CCAS, METROPOLE, VILLE
 from tests.generators.workbooks import fill, new_book, saved
@@ -155,10 +154,10 @@ def contents(log: Log) -> dict[str, bytes]:
     for line in sorted(log.lines, key=_order):
         by_file[line.file].append(line)
     files = {
-        COMMITMENTS: _csv(clauses.HEADER, clauses.rows(log.operations, log.extras)),
-        EVENTS: _csv(EVENT_HEADER, map(_event_row, sorted(log.events, key=_event_order))),
-        INVOICED: _csv(INVOICE_HEADER, map(_invoice_row, log.invoices)),
-        PARTICIPANTS: _csv(people.HEADER, participant_rows(log)),
+        COMMITMENTS: csv_bytes(clauses.HEADER, clauses.rows(log.operations, log.extras)),
+        EVENTS: csv_bytes(EVENT_HEADER, map(_event_row, sorted(log.events, key=_event_order))),
+        INVOICED: csv_bytes(INVOICE_HEADER, map(_invoice_row, log.invoices)),
+        PARTICIPANTS: csv_bytes(people.HEADER, participant_rows(log)),
         MONTHLY: _monthly(by_file.pop(MONTHLY)),
         BY_COMPANY: _by_company(by_file.pop(BY_COMPANY)),
         EXPORT: _export(by_file.pop(EXPORT)),
@@ -166,7 +165,7 @@ def contents(log: Log) -> dict[str, bytes]:
     for name in (*RETURNS, SENT_AGAIN):
         files[name] = _return(by_file.pop(name))
     for name, lines in sorted(by_file.items()):
-        text = _csv(HEADER, map(canonical, lines))
+        text = csv_bytes(HEADER, map(canonical, lines))
         files[name] = gzip.compress(text, mtime=0) if name.endswith(".gz") else text
     return dict(sorted(files.items()))
 
@@ -200,14 +199,6 @@ def _order(line: Line) -> tuple[Any, ...]:
         line.person.person_id if line.person else "", line.company.siret, line.kind, line.outcome,
         line.declared or 0, line.written.get("periode", ""),
     )  # fmt: skip
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]], separator: str = ";") -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return out.getvalue().encode()
 
 
 def number(hours: Decimal | None) -> str:
@@ -361,7 +352,7 @@ RETURN_HEADER = (
 
 def _return(lines: Sequence[Line]) -> bytes:
     """A return of a company, as accepted by the facilitator; months in words, decimal commas."""
-    return _csv(
+    return csv_bytes(
         RETURN_HEADER,
         (
             (
@@ -396,7 +387,7 @@ EXPORT_REASONS = {
 
 def _export(lines: Sequence[Line]) -> bytes:
     """An example of a tool's export, in codes of its own, in Windows-1252: no vendor's format."""
-    text = _csv(
+    text = csv_bytes(
         EXPORT_HEADER,
         (
             (

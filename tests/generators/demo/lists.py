@@ -155,7 +155,10 @@ def closed_holders(contract: Contract) -> int:
 # --- the files ------------------------------------------------------------------------------------
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]], separator: str = ";") -> bytes:
+def csv_bytes(
+    header: Sequence[str], rows: Iterable[Sequence[object]], separator: str = ";"
+) -> bytes:
+    """Rows below a header, as one CSV file."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
     writer.writerow(header)
@@ -165,7 +168,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]], separator: str
 
 def structures() -> bytes:
     """The centre's list of inclusive structures."""
-    return _csv(
+    return csv_bytes(
         ("SIRET", "Structure", "Type", "Convention du", "Convention au", "Liste",
          "Date de la liste"),
         (
@@ -178,7 +181,7 @@ def structures() -> bytes:
 
 def esus() -> bytes:
     """A list of ESUS, by SIREN, its groups of three digits apart."""
-    return _csv(
+    return csv_bytes(
         ("N° SIREN", "Dénomination", "Date de début d'agrément", "Date de fin d'agrément",
          "Date de mise à jour"),
         (
@@ -193,7 +196,7 @@ def sirene() -> bytes:
     """An extract in the columns of SIRENE's file of establishments."""
     buyers = [Holder(buyer.siret, buyer.name) for buyer in BUYERS]
     companies = [*BUILDERS, *TRADERS, *PROVIDERS, *INCLUSIVE, *buyers]
-    return _csv(
+    return csv_bytes(
         ("siren", "nic", "siret", "dateCreationEtablissement", "etatAdministratifEtablissement",
          "dateDebut", "categorieEntreprise", "activitePrincipaleEtablissement",
          "denominationUniteLegale"),
