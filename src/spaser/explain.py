@@ -502,17 +502,24 @@ def _compute_evidence(
 ) -> None:
     """Create `computed_evidence` from the facts, with the weights that a run would hide hidden."""
     relation = fact_table.replace(".", "_")
-    connection.execute(f"create temp view {relation} as select * from {fact_table}")
+    more = _not_published(connection, fact_table) if card.about == "companies" else ""
+    connection.execute(f"create temp view {relation} as select *{more} from {fact_table}")
     (part,) = (
         part for part in compile_for(cards, [question.code]) if part.fact.table == fact_table
     )
     rows = evidence_rows(DuckDBEngine(connection), part, "", question.year, [question.code])
     if card.about == "companies":
         figures = _figures(connection, question.year)
-        hidden = guard.hidden_cells(connection, cards, [part], figures, question.year)
-        connection.register("hidden_cells", hidden)
+        guard.register(connection, cards, [part], figures, question.year)
         rows = guard.guarded_evidence(connection, rows)
     connection.register("computed_evidence", rows)
+
+
+def _not_published(connection: Connection, fact_table: str) -> str:
+    """What a card about companies counts and the database has not: unknown, and so hidden."""
+    there = {name for name, *_ in connection.execute(f"describe {fact_table}").fetchall()}
+    absent = (name for name in guard.COUNTED if name not in there)
+    return "".join(f", cast(null as decimal(18, 2)) as {name}" for name in absent)
 
 
 def _printed(value: Decimal | None, unit: str, formats: Formats) -> str:

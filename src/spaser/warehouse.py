@@ -99,36 +99,42 @@ class Tables:
 
     def write(self, connection: Connection, table: str, query: str, part: str = "part") -> int:
         """Write the rows of a query as one part of a table; returns their number."""
-        target = self.folder(table) / f"{part}.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_suffix(".parquet.tmp")
-        counted = connection.execute(
-            f"copy ({query}) to {_literal(beside.as_posix())} "
-            f"(format parquet, compression zstd, row_group_size {ROW_GROUP})"
-        ).fetchall()
-        beside.replace(target)
+        with self._beside(table, part) as beside:
+            counted = connection.execute(
+                f"copy ({query}) to {_literal(beside.as_posix())} "
+                f"(format parquet, compression zstd, row_group_size {ROW_GROUP})"
+            ).fetchall()
         return int(counted[0][0])
 
     def write_batches(self, table: str, batches: Iterable[pa.Table], part: str) -> int:
         """Write one part of a table batch by batch, so that only one is in memory."""
         from pyarrow import parquet
 
+        rows = 0
+        with self._beside(table, part) as beside:
+            writer: parquet.ParquetWriter | None = None
+            try:
+                for batch in batches:
+                    if writer is None:
+                        writer = parquet.ParquetWriter(beside, batch.schema, compression="zstd")
+                    writer.write_table(batch.cast(writer.schema))
+                    rows += batch.num_rows
+            finally:
+                if writer is not None:
+                    writer.close()
+        return rows
+
+    @contextmanager
+    def _beside(self, table: str, part: str) -> Iterator[Path]:
+        """Where to write a part: moved into place once whole, removed when it is interrupted."""
         target = self.folder(table) / f"{part}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_suffix(".parquet.tmp")
-        rows = 0
-        writer: parquet.ParquetWriter | None = None
         try:
-            for batch in batches:
-                if writer is None:
-                    writer = parquet.ParquetWriter(beside, batch.schema, compression="zstd")
-                writer.write_table(batch.cast(writer.schema))
-                rows += batch.num_rows
+            yield beside
+            beside.replace(target)
         finally:
-            if writer is not None:
-                writer.close()
-        beside.replace(target)
-        return rows
+            beside.unlink(missing_ok=True)
 
     def keep_only(self, table: str, parts: Iterable[str]) -> None:
         """Remove the parts of a table that are not named."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spaser import curate
 from spaser.curate import Settings
-from spaser.curate.records import LONGEST_SILENCE, reference_date
+from spaser.curate.records import LONGEST_PAUSE, LONGEST_SILENCE, credible, reference_date
 from spaser.warehouse import Tables
 from tests.curate.run import BUYER, CARDS, contract, one, register, rows, run_files
 from tests.curate.run import scheme_for_files as scheme_of
@@ -183,3 +183,41 @@ def test_the_reference_date_follows_the_clauses_when_no_contract_is_notified_any
     )
     tables = run_files(tmp_path / "built", [decp, log], last="curated/records")
     assert rows(tables, "select as_of from quality.run") == [{"as_of": date(2025, 2, 11)}]
+
+
+def test_a_month_mistyped_in_one_line_does_not_move_the_day(tmp_path):
+    decp = register(tmp_path, "decp.json", [contract(dateNotification="2024-03-01")])
+    log = tmp_path / "heures.csv"
+    months = ("2024-05", "2024-06", "2025-06")
+    log.write_text(
+        "marche_id,maitre_ouvrage,participant_id,mois,heures_declarees\n"
+        + "".join(
+            f"2024-001,{BUYER},B-{number},{month},70\n" for number, month in enumerate(months)
+        ),
+        encoding="utf-8",
+    )
+    tables = run_files(tmp_path / "built", [decp, log], last="curated/records")
+    assert rows(tables, "select as_of from quality.run") == [{"as_of": date(2024, 6, 30)}]
+
+
+@pytest.mark.parametrize(
+    ("followed", "others", "expected"),
+    [
+        pytest.param([date(2025, 3, 31)], [], [date(2025, 3, 31)], id="nothing else is known"),
+        pytest.param(
+            [date(2025, 1, 31), date(2025, 2, 28)],
+            [date(2023, 1, 5)],
+            [date(2025, 2, 28)],
+            id="a log that begins two years after the register",
+        ),
+        pytest.param([date(2025, 3, 31)], [date(2024, 3, 1)], [], id="alone after a year"),
+        pytest.param(
+            [date(2024, 3, 1) + LONGEST_PAUSE],
+            [date(2024, 3, 1)],
+            [date(2024, 3, 1) + LONGEST_PAUSE],
+            id="a quarter after",
+        ),
+    ],
+)
+def test_a_date_of_the_follow_up_counts_when_another_comes_before(followed, others, expected):
+    assert credible(followed, others) == expected

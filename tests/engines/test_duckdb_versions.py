@@ -19,8 +19,18 @@ from tests.engines.digests import digests
 pytestmark = pytest.mark.engines
 
 NEEDED = (
-    *("babel", "defusedxml", "filelock", "msgspec", "numpy", "olefile", "openpyxl", "pandas"),
-    *("pyarrow", "pydantic", "python-calamine", "python-stdnum", "pyyaml", "rapidfuzz", "rich"),
+    *("babel", "defusedxml", "filelock", "highspy", "msgspec", "numpy", "olefile"),
+    *(
+        "openpyxl",
+        "pandas",
+        "pyarrow",
+        "pydantic",
+        "python-calamine",
+        "python-stdnum",
+        "pyyaml",
+        "rapidfuzz",
+        "rich",
+    ),
     *("ruamel.yaml", "scipy", "sqlglot", "typer"),
 )
 

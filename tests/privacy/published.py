@@ -18,7 +18,10 @@ from spaser.privacy import Key
 from spaser.warehouse import Tables, session
 from tests.privacy.attacker import Attacker, Insider, Interval, Printed
 
-SENSITIVE = {"RSA", "ASS", "AAH", "TH", "DETENTION_MJ", "REF_DA"}
+SENSITIVE = {
+    *("RSA", "ASS", "AAH", "MINIMA", "AUTRE_MINIMA", "VEUVAGE"),
+    *("TH", "INVALIDITE", "DETENTION_MJ", "REF_DA", "RS_PS_DA"),
+}
 SENSITIVE_STRUCTURES = {"EA", "EATT", "ESAT", "SEP"}
 """Whoever works there is disabled, or in prison."""
 

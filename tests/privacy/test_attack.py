@@ -19,7 +19,10 @@ SCHEMES = (
 )
 """Random schemes attacked: 200 under `make soak`, whose profile asks for many examples."""
 
-SENSITIVE = {"RSA", "ASS", "AAH", "TH", "DETENTION_MJ", "REF_DA"}
+SENSITIVE = {
+    *("RSA", "ASS", "AAH", "MINIMA", "AUTRE_MINIMA", "VEUVAGE"),
+    *("TH", "INVALIDITE", "DETENTION_MJ", "REF_DA", "RS_PS_DA"),
+}
 
 
 def demanded(key: Key, value: Decimal) -> float:

@@ -7,8 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from spaser.cards import catalogue
 from spaser.errors import InputError
 from spaser.privacy import Rules, key_of, rules_on
+from spaser.project import definitions_root
+
+ROOT = definitions_root()
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,14 @@ from spaser.privacy import Rules, key_of, rules_on
 )
 def test_the_thresholds_of_the_domain(at: dict[str, str], threshold: int, rules: Rules):
     assert rules.threshold(key_of("people", at)[1]) == threshold
+
+
+def test_every_sensitive_criterion_has_the_high_threshold(rules: Rules):
+    criteria = catalogue(ROOT / "assets").reference("eligibility_criteria")
+    marked = {row["code"] for row in criteria if row["sensitive"] == "true"}
+    assert len(marked) > 10
+    assert {member for axis, member in rules.sensitive if axis == "criterion"} == marked
+    assert {rules.threshold((("criterion", member),)) for member in marked} == {11}
 
 
 def test_hidden_hours_stay_wide_by_people_and_by_volume(rules: Rules):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -39,6 +40,10 @@ FOLLOWED: dict[Feeds, tuple[str, ...]] = {
     "hours": ("decided_date", "month"),
 }
 """What the follow-up of clauses dates: it goes on when no contract is notified any more."""
+
+LONGEST_PAUSE = timedelta(days=92)
+"""Hours are returned by the month or the quarter: a month worked that stands alone further on is
+mistyped, and must not move the day of the report."""
 
 
 def build(
@@ -93,8 +98,9 @@ def write_run(connection: Connection, tables: Tables, scheme: Scheme, as_of: dat
 
 
 def _followed_dates(connection: Connection, tables: Tables, catalogue: Catalogue) -> list[date]:
-    """The days of `FOLLOWED` in the staged tables; of a month worked, its last day."""
-    days: list[date] = []
+    """The days of `FOLLOWED` in the staged tables; of a month worked, its last day if credible."""
+    acts: list[date] = []
+    months: list[date] = []
     for feeds, fields in FOLLOWED.items():
         for card in catalogue.sources_of(feeds):
             table = card.key.replace("sources/", "staged.")
@@ -102,8 +108,11 @@ def _followed_dates(connection: Connection, tables: Tables, catalogue: Catalogue
                 continue
             for field in fields:
                 for text in typed.distinct_texts(connection, field, tables.scan(table)):
-                    days += _days(text, is_month=field == "month")
-    return days
+                    if field == "month":
+                        months += _days(text, is_month=True)
+                    else:
+                        acts += _days(text, is_month=False)
+    return [*acts, *credible(months, acts)]
 
 
 def _days(text: str, *, is_month: bool) -> list[date]:
@@ -127,7 +136,7 @@ def _read_dates(
         for field in fields
     }
     seen = [read.value for field in DATING for _, read in reads.get(field, ()) if read.value]
-    reference = as_of or reference_date([*seen, *followed])
+    reference = as_of or reference_date([*seen, *credible(followed, seen)])
     for field, values in reads.items():
         bound = reference if field in BOUNDED_DATES else None
         bounded = [(raw, _not_after(read, bound)) for raw, read in values]
@@ -139,6 +148,14 @@ def _not_after(read: Read[date], reference: date | None) -> Read[date]:
     if read.value is not None and reference is not None and read.value > reference:
         return Read(None, "date_in_future")
     return read
+
+
+def credible(followed: Iterable[date], others: Iterable[date]) -> list[date]:
+    """The days of the follow-up that no more than `LONGEST_PAUSE` parts from the day before."""
+    days = set(followed)
+    every = sorted({*days, *others})
+    parted = {day for before, day in pairwise(every) if day - before > LONGEST_PAUSE}
+    return sorted(days - parted)
 
 
 def reference_date(dates: Iterable[date]) -> date | None:

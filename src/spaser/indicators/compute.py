@@ -116,8 +116,7 @@ def _compute_year(
     register_buyers(connection, tables, [one.relation for one in compiled], figures.found)
     asked = _asked(connection, catalogue, scheme, year)
     connection.register("people_results", people.results(figures, cards, asked))
-    hidden = guard.hidden_cells(connection, catalogue, compiled, figures, year)
-    connection.register("hidden_cells", hidden)
+    hidden = guard.register(connection, catalogue, compiled, figures, year)
     rows = guard.guarded_sql(result_rows(connection, engine, compiled, scheme, year), hidden)
     kept = _rows_of_other_cards(tables, "indicators.results", part, cards)
     others = f" union all by name {kept}" if kept else ""

@@ -6,7 +6,8 @@ are hidden at the same place in the published figures. So that no subtraction gi
 
 - where a buyer's row is hidden, the scheme's is, and every breakdown of the year;
 - where one row of a breakdown is hidden, all rows of that breakdown are, for every buyer;
-- in the evidence, the operations of a buyer with a hidden row have no weight.
+- in the evidence, the operations of a buyer have no weight where one of its rows is hidden, or one
+  of its operations would be if it were a row of its own.
 
 What this does not protect: a company that is first in several operations, or a person who worked in
 several, is counted in each; and as hours go back to the start of an operation, a reader who
@@ -60,31 +61,53 @@ class Rule:
             return True
         return companies < self.companies or largest > self.share * hours
 
+    def tells_too_much(
+        self,
+        people: int | None,
+        companies: int | None,
+        largest: Decimal | None,
+        hours: Decimal | None,
+    ) -> bool:
+        """Whether too few people are counted, or `hides` says so."""
+        few = people is not None and people < self.people
+        return few or self.hides(companies, largest, hours)
 
-def hidden_cells(
+
+def register(
     connection: Connection,
     catalogue: Catalogue,
     compiled: Iterable[Compiled],
     figures: Figures,
     year: int,
 ) -> pa.Table:
-    """The cells to hide: one row per card, method, buyer, dimension and member.
+    """Create `hidden_cells` and `closed_buyers`; returns the former.
 
-    The fact tables are there under their names in the portable SQL.
+    `hidden_cells`: a row per card, method, buyer, dimension and member to hide. `closed_buyers`: a
+    row per card, method and buyer whose operations have no weight. The fact tables are there under
+    their names in the portable SQL.
     """
     rule = Rule.of(catalogue)
-    rows = [
-        dict(zip(_KEY, (code, method, buyer, dimension, member), strict=True))
-        for one in compiled
-        for (code, method), measures in sorted(_guarded(one).items())
-        for buyer, dimension, member in sorted(
-            _hidden(connection, one, measures, figures, rule, year)
-        )
-    ]
-    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in _KEY]))
+    cells: list[tuple[str, ...]] = []
+    closed: list[tuple[str, ...]] = []
+    for one in compiled:
+        for (code, method), measures in sorted(_guarded(one).items()):
+            hidden = _hidden(connection, one, measures, figures, rule, year)
+            alone = _buyers_with_hidden_operations(connection, one, measures, figures, rule, year)
+            cells += [(code, method, *cell) for cell in sorted(hidden)]
+            buyers = {buyer for buyer, *_ in hidden} | alone
+            closed += [(code, method, buyer) for buyer in sorted(buyers)]
+    connection.register("closed_buyers", _keyed(closed, _KEY[:3]))
+    found = _keyed(cells, _KEY)
+    connection.register("hidden_cells", found)
+    return found
 
 
 _KEY = ("code", "method", "buyer_id", "dimension", "member")
+
+
+def _keyed(rows: Iterable[tuple[str, ...]], names: Sequence[str]) -> pa.Table:
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema=schema)
 
 
 def _guarded(compiled: Compiled) -> Mapping[tuple[str, str], Sequence[Measured]]:
@@ -109,20 +132,41 @@ def _hidden(
         for buyer, dimension, member, people, *hours in connection.execute(query).fetchall():
             cell = (buyer, dimension, member)
             cells.add(cell)
-            few = people is not None and people < rule.people
-            if few or rule.hides(*hours) or not _is_open(figures, cell, people):
+            if rule.tells_too_much(people, *hours) or not _is_open(figures, cell, people):
                 small.add(cell)
     return _completed(cells, small)
 
 
+def _buyers_with_hidden_operations(
+    connection: Connection,
+    compiled: Compiled,
+    measures: Sequence[Measured],
+    figures: Figures,
+    rule: Rule,
+    year: int,
+) -> set[str]:
+    """The buyers of the operations that could not be a row of their own."""
+    query = " union ".join(
+        f"""select coalesce(buyer_id, '{UNKNOWN_MEMBER}'),
+            coalesce(operation_id, '{UNKNOWN_MEMBER}'), people, companies,
+            largest_company_hours, validated_hours
+        from {compiled.relation}
+        where year = {year} and ({population}) is distinct from false
+            and validated_hours is distinct from 0"""
+        for population in _populations(compiled, measures)
+    )
+    return {
+        buyer
+        for buyer, operation, people, *hours in connection.execute(query).fetchall()
+        if rule.tells_too_much(people, *hours)
+        or not _is_open(figures, (buyer, "operation", operation), people)
+    }
+
+
 def _counts_sql(compiled: Compiled, measures: Sequence[Measured], year: int) -> Iterator[str]:
     """Of each population and breakdown: people, companies, hours of the first one, and of all."""
-    populations = [
-        compiled.populations[int(name.removeprefix("population_"))]
-        for name in dict.fromkeys(measured.population for measured in measures)
-    ]
     dimensions = dict.fromkeys(name for measured in measures for name in measured.dimensions)
-    for population in populations:
+    for population in _populations(compiled, measures):
         for dimension in (None, *dimensions):
             label = ALL if dimension is None else dimension
             member = (
@@ -139,6 +183,14 @@ def _counts_sql(compiled: Compiled, measures: Sequence[Measured], year: int) -> 
                     where year = {year} and ({population}) is distinct from false
                         and validated_hours is distinct from 0)
                 group by grouping sets ((member), (member, buyer_id))"""
+
+
+def _populations(compiled: Compiled, measures: Sequence[Measured]) -> list[str]:
+    """The conditions of the populations that the measures are of, each once."""
+    return [
+        compiled.populations[int(name.removeprefix("population_"))]
+        for name in dict.fromkeys(measured.population for measured in measures)
+    ]
 
 
 def _all_known(aggregate: str, column: str) -> str:
@@ -193,15 +245,15 @@ def guarded_sql(rows: str, hidden: pa.Table) -> str:
 
 
 def guarded_evidence(connection: Connection, rows: pa.Table) -> pa.Table:
-    """Evidence without the weights of buyers that have a cell in `hidden_cells`."""
+    """Evidence without the weights of `closed_buyers`."""
     connection.register("evidence_rows", rows)
-    secret = "not h.buyer_id is null"
     return connection.sql(
         f"""select r.* replace (
-            case when {secret} then null else r.weight end as weight,
-            case when {secret} then '{SECRET}' else r.reason end as reason)
+            case when h.code is null then r.weight end as weight,
+            case when h.code is null then r.reason else '{SECRET}' end as reason)
         from evidence_rows r
-        left join (select distinct code, method, buyer_id from hidden_cells) h
-            on h.code = r.code and h.method = r.method and h.buyer_id = r.buyer_id
+        left join closed_buyers h
+            on h.code = r.code and h.method = r.method
+            and h.buyer_id = coalesce(r.buyer_id, '{UNKNOWN_MEMBER}')
         order by r.code, r.method, scope, measure, unit_id, role"""
     ).to_arrow_table()
