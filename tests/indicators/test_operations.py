@@ -198,6 +198,49 @@ def test_one_hidden_member_hides_the_breakdown_and_leaves_the_totals(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "changes", [{"people": "2"}, {"companies": "1"}, {"largest_company_hours": "399"}]
+)
+def test_an_operation_that_could_not_be_a_row_leaves_its_buyer_without_weights(tmp_path, changes):
+    """Its hours would be on its line of the evidence, or follow from those of the others."""
+    units = [operation(), operation(), operation(**changes), operation(buyer_id=OTHER_BUYER)]
+    tables = computed(tmp_path, units)
+    assert result(tables, "SOC-13", buyer_id=BUYER)["status"] == "computed"
+    weights = rows(
+        tables,
+        "select buyer_id, count(*) as lines, count(weight) as weights, "
+        "count(*) filter (reason = 'secret') as secrets from indicators.evidence "
+        "where code = 'SOC-13' and method = 'default' and scope = 'all' group by all order by all",
+    )
+    by_buyer = {row["buyer_id"]: row for row in weights}
+    closed, open_ = by_buyer[BUYER], by_buyer[OTHER_BUYER]
+    assert (closed["weights"], closed["secrets"]) == (0, closed["lines"])
+    assert open_["weights"] == open_["lines"] > 0
+
+
+def test_an_operation_whose_published_figures_are_hidden_leaves_its_buyer_without_weights(tmp_path):
+    def figures(axis: str, member: str, hours: int | None) -> list[Unit]:
+        return [
+            {"year": 2024, "buyer_id": BUYER, "axis": axis, "member": member, "measure": name,
+             "value": number, "is_published": number is not None}
+            for name, number in (("people", 20), ("hours", hours))
+        ]  # fmt: skip
+
+    for hours, shown in ((400, True), (None, False)):
+        tables = computed(
+            tmp_path / str(hours),
+            [operation(operation_id="A-1")],
+            [*figures("*", "*", 400), *figures("contract_type", "works", 400),
+             *figures("operation", "A-1", hours)],
+        )  # fmt: skip
+        assert result(tables, "SOC-13", buyer_id=BUYER)["status"] == "computed"
+        found = rows(
+            tables,
+            "select count(weight) > 0 as is_shown from indicators.evidence where code = 'SOC-13'",
+        )
+        assert found == [{"is_shown": shown}]
+
+
+@pytest.mark.parametrize(
     ("measure", "value", "people", "hidden"),
     [("hours", None, "20", True), ("people", None, "20", True), ("hours", 400, "20", False),
      ("hours", 400, None, False), ("hours", None, None, True)],
