@@ -57,4 +57,4 @@ def test_the_page_names_every_mode_and_every_reason() -> None:
     rules = [rule.removeprefix("hours_") for rule in CARDS.rules if rule.startswith("hours_")]
     reasons = [name for name in rules if f"`{name}`" in PAGE]
     assert all(f"`{mode}`" in PAGE for mode in modes)
-    assert len(reasons) == 12
+    assert len(reasons) == 13

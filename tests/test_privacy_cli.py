@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from spaser.exclusive import alone
 from spaser.privacy import build
 from spaser.privacy.purge import read_log
 from spaser.pseudonyms import KEY_VARIABLE, ensure_key, key_file
-from spaser.warehouse import session
+from spaser.warehouse import session, write_database
 from tests.curate.run import ROOT
 from tests.privacy.ground import Ground, Line, Sheet, holders
 from tests.published import Said, spaser
@@ -122,7 +124,23 @@ def test_the_register_is_written_where_asked_or_beside_the_reports(ground: Groun
 
 
 def publish(ground: Ground, women: int) -> None:
+    """A run: its tables, its database, and its reports, told by their manifests."""
+    check(ground, women)
+    write_database(ground.tables, ground.tables.root / "spaser.duckdb", ground.cards.restricted)
+    inputs = ground.rows("quality.inputs")
+    manifest = {
+        "as_of": "2026-02-01",
+        "inputs": [{"path": row["source_file"], "sha256": row["sha256"]} for row in inputs],
+    }
+    for year in ("2025", "2031"):
+        report = ground.project.rendered("x") / year / "interne"
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def check(ground: Ground, women: int) -> None:
     """The figures of 2025: so many women and twenty men, six companies, without one that rules."""
+    ground.write("quality.run", [{"scheme": "x", "as_of": "2026-02-01"}])
     counted = {("*", "*"): women + 20, ("sex", "female"): women, ("sex", "male"): 20}
     rows = [
         {"year": 2025, "buyer_id": "*", "axis": axis, "member": member, "people": people,
@@ -154,6 +172,65 @@ def test_an_edition_is_sealed_once_and_again_when_its_figures_change(ground: Gro
     assert len(list(file.parent.iterdir())) == 2
 
 
+def files_changed(ground: Ground) -> None:
+    rows = ground.rows("quality.inputs")
+    ground.write("quality.inputs", [rows[0] | {"sha256": "f" * 64}, *rows[1:]])
+
+
+def without_report(ground: Ground) -> None:
+    shutil.rmtree(ground.project.rendered("x") / "2025")
+
+
+def damaged_manifest(ground: Ground) -> None:
+    (ground.project.rendered("x") / "2025/interne/manifest.json").write_text("{")
+
+
+def without_database(ground: Ground) -> None:
+    (ground.tables.root / "spaser.duckdb").unlink()
+
+
+def checked_since(ground: Ground) -> None:
+    check(ground, women=30)
+
+
+def another_day(ground: Ground) -> None:
+    ground.write("quality.run", [{"scheme": "x", "as_of": "2026-02-02"}])
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        files_changed,
+        without_report,
+        damaged_manifest,
+        without_database,
+        checked_since,
+        another_day,
+    ],
+)
+def test_what_was_not_printed_is_not_sealed(
+    ground: Ground, since: Callable[[Ground], None]
+) -> None:
+    """The edition printed would never be recorded, and its difference with the next one tells."""
+    publish(ground, women=2)
+    since(ground)
+    said = of(ground, "seal", "x", "--year", "2025")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "Rien n'est scellé" in said.err
+    assert "« spaser run x --year 2025 »" in said.err
+    assert not (ground.tables.root / "editions").exists()
+    publish(ground, women=2)
+    assert of(ground, "seal", "x", "--year", "2025").code == 0
+
+
+def test_nothing_is_sealed_during_a_run(ground: Ground) -> None:
+    publish(ground, women=2)
+    with alone(ground.project, "x"):
+        said = of(ground, "seal", "x", "--year", "2025")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "en cours" in said.err
+
+
 def test_a_year_without_figures_about_people_is_not_sealed(ground: Ground) -> None:
     publish(ground, women=2)
     said = of(ground, "seal", "x", "--year", "2031")
@@ -169,8 +246,8 @@ def test_a_scheme_that_has_not_run_is_not_sealed(ground: Ground) -> None:
     )
     said = of(ground, "seal", "y", "--year", "2025", language="en")
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
-    assert "Nothing" not in said.err
-    assert "`spaser run y`" in said.err
+    assert "Nothing is sealed" in said.err
+    assert "`spaser run y --year 2025`" in said.err
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,21 @@ from curated.commitments where contract_reference is null
 union all
 select 'commitment_without_mode', source_file, source_pointer, 'curated.commitments',
     commitment_id, 'commitment_mode', null, null
-from curated.commitments where commitment_mode is null
+from (
+    -- A version need not repeat the mode of those before it, nor an order that of the contract.
+    select c.*, exists (from curated.commitments b
+        where b.commitment_id = c.commitment_id and b.commitment_mode is not null
+            and (b.order_id is null or b.order_id = c.order_id)
+            and coalesce(b.valid_from, b.order_date) < coalesce(c.valid_from, c.order_date)
+        ) as has_mode_before
+    from curated.commitments c where c.commitment_mode is null
+) where not has_mode_before
+union all
+select 'order_without_number', source_file, source_pointer, 'curated.commitments',
+    commitment_id, 'order_id', coalesce(cast(order_date as varchar), source_pointer), null
+from curated.commitments
+where commitment_mode = 'per_order' and order_id is null
+    and coalesce(order_date::varchar, committed_hours::varchar, amount::varchar) is not null
 union all
 select 'commitment_without_date', source_file, source_pointer, 'curated.commitments',
     commitment_id, 'valid_from', null, null

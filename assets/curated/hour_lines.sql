@@ -1,7 +1,8 @@
 -- One row per line of the logs, tied to its contract, commitment and company; nothing is judged. In
 -- no order: sorting a million wide lines takes half a session's memory; what reads them sorts its own.
 select source_file || ' ' || source_pointer as line_id,
-    linked_commitment as commitment_id, linked_contract as contract_uid, contract_reference,
+    linked_commitment as commitment_id, linked_contract as contract_uid,
+    linked_pool as pooled_uids, contract_reference,
     linked_buyer as buyer_id, lot_number, operation, facilitator,
     linked_company as company_id, company_name, company_role, site, host_structure, month, planned_hours, declared_hours, validated_hours,
     hour_kind, line_state, decision_reason, decided_by, decided_date,

@@ -3,7 +3,7 @@ select 'participants_contract_unknown' as rule, source_file, min(source_pointer)
     'curated.participants' as table_name, null::varchar as key, 'contract_reference' as field,
     null::varchar as value, cast(count(*) as varchar) as detail
 from curated.participants semi join received_participants using (source_file, source_pointer)
-where contract_uid is null and contract_reference is not null
+where contract_uid is null and pooled_uids is null and contract_reference is not null
 group by source_file
 union all
 select 'participants_undated', source_file, min(source_pointer), 'curated.participants', null,

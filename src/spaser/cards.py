@@ -32,6 +32,10 @@ Feeds = Literal[
 PEOPLE_FEEDS: tuple[Feeds, ...] = ("hours", "participants")
 """What holds lines about persons: its staged tables are restricted, and nothing of its cells is
 repeated in a finding or a sample."""
+INSERTION_FEEDS: tuple[Feeds, ...] = ("commitments", "invoiced", "clause_events", *PEOPLE_FEEDS)
+"""The insertion half: files of those who follow persons, who may be named in any cell of them. They
+are read as `PEOPLE_FEEDS` are, columns that no field reads included; only their staged tables are
+not restricted, since nothing there is about a person."""
 Origin = Literal["decp", "own"]
 Language = Literal["fr", "en"]
 
@@ -56,7 +60,8 @@ class Text(Model):
 class Column(Model):
     """A column of a table; units are in the names (`_eur`, `_months`, `_hours`).
 
-    One that is `about_person` stays in the restricted zone: the published database leaves it out.
+    One that is `about_person`, or counts people or companies without suppression, stays in the
+    restricted zone: the published database leaves it out.
     """
 
     type: str
@@ -196,7 +201,7 @@ class SourceCard(Model):
     (holders, amendments, subcontracts) of flat forms from groups of columns: `key: column`, where
     `sousTraitant/id` nests and `titulaires/0/id` makes a list of one. Texts of `absent` fill a
     cell that is empty. `ignored` names what no field reads, with the reason; it is kept in
-    `other_fields` and not reported.
+    `other_fields` and not reported (of the insertion half: reported, and not kept).
 
     `feeds` says which set of fields the source fills (`assets/references/<feeds>_fields.csv`), and
     `origin` whether a register is the department's own (the reference) or DECP (the control). A

@@ -32,8 +32,8 @@ OTHER_BUYER = "00030002000013"
 def stages(last: str | None = None) -> list[str]:
     """The keys of the tables that curate builds, in order, up to `last`.
 
-    Without `last` all but those of quality and of the hours half, which few tests look at; with
-    `EVERYTHING` those too.
+    Without `last` all but those of quality and of the hours half, which few tests look at (but for
+    what the others stand on); with `EVERYTHING` those too.
     """
     built = {
         key: card
@@ -47,19 +47,19 @@ def stages(last: str | None = None) -> list[str]:
         for key, card in built.items()
     }
     order = list(TopologicalSorter(needs).static_order())
-    if last is None:
-        return [
-            key for key in order if not key.startswith("quality/") and key not in hours.BUILDERS
-        ]
     if last == EVERYTHING:
         return order
     wanted: set[str] = set()
-    waiting = [last]
+    waiting = [last] if last else [key for key in order if _is_core(key)]
     while waiting:
         key = waiting.pop()
         wanted.add(key)
         waiting += needs[key] - wanted
     return [key for key in order if key in wanted]
+
+
+def _is_core(key: str) -> bool:
+    return not key.startswith("quality/") and key not in hours.BUILDERS
 
 
 def curate_all(

@@ -90,6 +90,7 @@ LINKS = [
     ("an unknown id", {"contract_reference": "2023-999"}, None),
     ("nothing", {"contract_reference": None}, None),
     ("two contracts", {"contract_reference": "2024-001 ; 2024-003"}, None),
+    ("one contract, written twice", {"contract_reference": "2024-001 ; 2024/001"}, "2024-001"),
 ]
 
 
@@ -103,6 +104,33 @@ def test_an_hour_line_names_one_contract_or_none(
     build_tables(tables, "curated/commitments", "curated/hour_lines")
     uid = one(tables, "select contract_uid from curated.hour_lines")["contract_uid"]
     assert (uid and uid.split("-", 1)[1]) == found
+
+
+POOLS = [
+    ("some of its contracts", {"contract_reference": "2024-003 ; 2024-001"}, ["001", "003"]),
+    ("its lots", {"contract_reference": "2024-002", "lot_number": "1;2"}, ["002", "002#2"]),
+    ("one that is not known", {"contract_reference": "2024-001;2024-003;x"}, None),
+    ("one that is not in it", {"contract_reference": "2024-001;2024-002", "lot_number": "1"}, None),
+    ("one contract", {}, None),
+    ("nothing", {"contract_reference": None}, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"), [case[1:] for case in POOLS], ids=[c[0] for c in POOLS]
+)
+def test_an_hour_line_names_the_contracts_of_a_pooled_commitment(
+    tables: Tables, cells: dict[str, Any], found: list[str] | None
+):
+    wide = {"contract_reference": f"2024-001;2024-003;{OTHER_BUYER}-2024-003"}
+    lots = {"contract_reference": "2024-002", "lot_number": "1;2"}
+    stage(tables, "commitments", [commitment(commitment_id="P", **own) for own in (wide, lots)])
+    stage(tables, "hours", [hour_line(**cells)])
+    build_tables(tables, "curated/commitments", "curated/hour_lines")
+    row = one(tables, "from curated.hour_lines")
+    assert row["pooled_uids"] == (found and [f"{BUYER}-2024-{name}" for name in found])
+    if found:
+        assert (row["contract_uid"], row["commitment_id"], row["buyer_id"]) == (None, "P", BUYER)
 
 
 def test_the_buyer_of_a_line_is_that_of_its_contract(tables: Tables):
@@ -289,6 +317,36 @@ def test_an_invoice_with_vat_is_not_used(tables: Tables):
         ("invoice_unusable", "L3", None, None),
         ("invoice_unusable", "L6", None, None),
     ]
+
+
+def test_an_invoice_exported_again_in_another_writing_counts_once(tables: Tables):
+    bill = {"contract_reference": "2024-001", "buyer_id": BUYER, "invoiced_date": "2024-06-30"}
+    other = bill | {"invoiced_date": "30/06/2024"}
+    stage(
+        tables,
+        "invoiced",
+        [
+            bill | {"amount": "100000", "source_file": "a.csv"},
+            bill | {"amount": "7 TTC", "source_file": "a.csv"},
+            bill | {"amount": "?", "source_file": "a.csv"},
+            other | {"amount": "100 000,00", "source_file": "b.csv"},
+            other | {"amount": "7", "source_file": "b.csv"},
+            other | {"amount": "??", "source_file": "b.csv"},
+            other | {"amount": "100 000 € HT", "source_file": "c.csv"},
+        ],
+    )
+    build_tables(tables, "curated/invoiced")
+    found = rows(tables, "from curated.invoiced order by source_pointer")
+    assert [(row["source_pointer"], row["amount_eur"]) for row in found] == [
+        ("L2", 100000),
+        ("L3", None),  # with VAT: not the same as without
+        ("L4", None),
+        ("L6", 7),
+        ("L7", None),  # what cannot be read is compared as written
+    ]
+    repeated = [row for row in findings(tables) if row[0] == "insertion_row_repeated"]
+    assert repeated == [("insertion_row_repeated", None, None, "1")] * 2
+    assert open_balances(tables) == []
 
 
 def test_two_equal_invoices_of_one_file_are_two(tables: Tables):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 
 from spaser.defs.history import EventLog
@@ -94,6 +96,27 @@ def test_a_wiped_history_starts_again(instance: dg.DagsterInstance) -> None:
     assert not instance.fetch_materializations(KEY, limit=10).records
     run = materialised(instance)
     assert [r.run_id for r in instance.fetch_materializations(KEY, limit=10).records] == [run]
+
+
+@pytest.mark.parametrize("first", ["this process", "another"])
+def test_a_history_removed_while_open_is_read_no_more(
+    instance: dg.DagsterInstance, tmp_path: Path, first: str
+) -> None:
+    """As a purge does it beside a web server, whichever process writes next."""
+    materialised(instance)
+    shutil.rmtree(tmp_path / "history")
+    (tmp_path / "history").mkdir()
+    log = events_of(instance)
+    if first == "this process":
+        assert not log.fetch_materializations(KEY, limit=10).records
+        assert log.supports_asset_checks
+        assert log.has_secondary_index(ASSET_KEY_INDEX_COLS), "as in a history that begins"
+    with dg.DagsterInstance.from_config(str(tmp_path)) as other:
+        runs = [materialised(other), materialised(instance)]
+        for each in (instance, other):
+            records = each.event_log_storage.fetch_materializations(KEY, limit=10).records
+            assert [record.run_id for record in reversed(records)] == runs
+            assert each.all_logs(runs[0])
 
 
 def test_a_run_opens_each_file_once(

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,17 +16,23 @@ from spaser.cards import Catalogue
 from spaser.hours import commitments
 from spaser.hours.commitments import (
     Commitment,
+    Due,
     Invoice,
     Invoiced,
     Mode,
     Terms,
+    carries_hours,
     commitments_of,
     hours_committed,
     hours_due,
+    lacking,
 )
 from spaser.hours.parameters import Settings, full_time_equivalents, half_up
 from spaser.hours.penalties import Rates, late_days, missing_hours, penalty
-from tests.curate.run import ROOT
+from spaser.warehouse import Tables
+from tests.curate.insertion import build_tables, register, stage
+from tests.curate.run import BUYER, ROOT
+from tests.curate.run import rows as read
 
 START = date(2025, 1, 1)
 LATER = date(2026, 12, 31)
@@ -327,3 +334,218 @@ def test_hours_due_per_tranche_never_fall_as_invoices_come(
     assert last is not None
     total = sum((amount for _, amount in invoices), D(0))
     assert first <= last == max(0, int((total - 2_700_000) // 2000))
+
+
+# --- versions and orders that do not repeat everything -------------------------------------------
+
+SETTINGS = Settings.of(Catalogue(ROOT / "assets").reference("insertion_settings"))
+
+
+def version(at: date = START, mode: str | None = "labour_share", **columns: Any) -> dict[str, Any]:
+    """A row of commitments of the contract A."""
+    fixed = {"commitment_id": "E", "contract_uids": ["A"], "commitment_mode": mode}
+    return {**fixed, "valid_from": at, **columns}
+
+
+def order(order_id: str | None, at: date = START, **columns: Any) -> dict[str, Any]:
+    """A row that is an order."""
+    return version(at, "per_order", order_id=order_id, **columns)
+
+
+def due_of(*rows: dict[str, Any], invoiced: Invoiced = commitments.NOTHING_INVOICED) -> Due:
+    """What is due in the end by the rows of one commitment."""
+    (commitment,) = commitments_of(rows, SETTINGS)
+    return hours_due(commitment, LATER, invoiced)
+
+
+REVISED = date(2025, 6, 1)
+RATES = {"labour_share": D("0.5"), "insertion_rate": D("0.05"), "hourly_cost": D(30)}
+TRANCHES = {
+    "trigger_amount": D(2_700_000),
+    "tranche_amount": D(2000),
+    "hours_per_tranche": D(1),
+}
+
+
+def test_a_revised_amount_keeps_the_rates_and_says_from_when_they_are():
+    due = due_of(version(amount=D(1_000_000), **RATES), version(REVISED, amount=D(1_200_000)))
+    assert (due.hours, due.reason) == (1000, None)
+    (words,) = due.formula
+    assert words.fr.endswith(
+        "(reprend de la version du 01/01/2025 : part de main-d'œuvre, taux d'insertion, "
+        "coût horaire)"
+    )
+    assert words.en.endswith(
+        "(as in the version of 2025-01-01: labour share, insertion rate, hourly cost)"
+    )
+
+
+def test_each_term_is_told_with_the_version_that_gave_it():
+    due = due_of(
+        version(amount=D(1_000_000), **RATES),
+        version(REVISED, insertion_rate=D("0.1")),
+        version(date(2026, 1, 1), hourly_cost=D(25)),
+    )
+    assert due.hours == 2000
+    (words,) = due.formula
+    assert "version du 01/01/2025 : montant HT, part de main-d'œuvre)" in words.fr
+    assert "version du 01/06/2025 : taux d'insertion)" in words.fr
+
+
+def test_a_trigger_may_be_revised_alone():
+    rows = [version(mode="per_tranche", **TRANCHES),
+            version(REVISED, "per_tranche", trigger_amount=D(2_500_000))]  # fmt: skip
+    assert due_of(*rows, invoiced=billed("3000000")).hours == 250
+
+
+@pytest.mark.parametrize("mode", ["fixed", None], ids=["mode repeated", "mode not repeated"])
+@pytest.mark.parametrize(("said", "hours"), [(None, 1200), (D(1500), 1500)])
+def test_an_extension_keeps_the_hours_and_a_revision_replaces_them(
+    mode: str | None, said: Decimal | None, hours: int
+):
+    first = version(mode="fixed", committed_hours=D(1200))
+    assert due_of(first, version(REVISED, mode, committed_hours=said)).hours == hours
+
+
+def test_terms_of_another_mode_are_not_kept():
+    first = version(amount=D(1_000_000), **RATES)
+    back = version(date(2026, 1, 1), amount=D(1_200_000))
+    assert due_of(first, version(REVISED, "fixed")).hours is None
+    assert due_of(first, version(REVISED, "fixed", committed_hours=D(9)), back).hours == 1000
+
+
+def test_another_trade_does_not_keep_the_labour_share_and_the_same_does():
+    first = version(amount=D(1_000_000), trade="masonry", **(RATES | {"labour_share": D("0.6")}))
+    assert due_of(first, version(REVISED, trade="masonry")).hours == 1000
+    assert due_of(first, version(REVISED, trade="painting")).hours == 1167  # 70 % by the settings
+    assert due_of(first, version(REVISED, trade="gilding")).hours is None
+
+
+def test_an_order_has_the_rates_of_the_contract_but_not_its_volume():
+    framework = version(mode="per_order", **RATES)
+    due = due_of(framework, order("B1", REVISED, amount=D(1_000_000)))
+    assert due.hours == 833
+    assert "reprend de la version du 01/01/2025" in due.formula[0].fr
+    # A rate revised for the whole contract holds for the orders after it only.
+    dearer = version(date(2025, 9, 1), "per_order", hourly_cost=D(25))
+    late = order("B2", date(2025, 10, 1), amount=D(1_000_000))
+    assert due_of(framework, order("B1", REVISED, amount=D(1_000_000)), dearer, late).hours == 1833
+    # What is missing in an order is not found in another.
+    alone = due_of(order("B1", committed_hours=D(100)), order("B2", REVISED))
+    assert (alone.hours, alone.reason and alone.reason.fr) == (
+        None,
+        "il manque : montant HT, part de main-d'œuvre, taux d'insertion, coût horaire",
+    )
+
+
+def test_hours_of_an_order_do_not_outlive_its_amount():
+    framework = version(mode="per_order", **RATES)
+    first = order("B1", committed_hours=D(100), amount=D(500_000))
+    assert due_of(framework, first, order("B1", REVISED, amount=D(500_000))).hours == 100
+    assert due_of(framework, first, order("B1", REVISED, amount=D(1_000_000))).hours == 833
+    assert due_of(framework, first, order("B1", REVISED, committed_hours=D(0))).hours == 0
+
+
+def test_orders_without_a_number_add_up_by_their_day_then_by_their_line():
+    day, later = date(2025, 3, 1), date(2025, 5, 1)
+    numbered = order("B1", committed_hours=D(100))
+    dated = order(None, day, order_date=day, committed_hours=D(50))
+    due = due_of(numbered, dated, order(None, later, order_date=later, committed_hours=D(70)))
+    assert due.hours == 220
+    assert due.formula[0].fr == "2025-03-01 : 50\u00a0h fixées"
+    assert due_of(numbered, dated, dated | {"committed_hours": D(20)}).hours == 170
+    revised = dated | {"valid_from": later, "committed_hours": D(20)}
+    assert due_of(numbered, dated, revised).hours == 120
+    undated = [order(None, committed_hours=D(h), commitment_line_id=f"e.csv {h}") for h in (5, 7)]
+    assert due_of(numbered, *undated).hours == 112
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({name: st.none() | st.integers(0, 9).map(D) for name in TRANCHES}),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_terms_in_force_are_the_last_said_of_each(versions: list[dict[str, Any]]):
+    rows = [
+        version(date(2025, 1, 1 + number), "per_tranche", **said)
+        for number, said in enumerate(versions)
+    ]
+    whole: dict[str, Any] = {}
+    for said in versions:
+        whole |= {name: value for name, value in said.items() if value is not None}
+    invoiced = billed("100")
+    kept, repeated = due_of(*rows, invoiced=invoiced), due_of(rows[0] | whole, invoiced=invoiced)
+    assert (kept.hours, kept.reason) == (repeated.hours, repeated.reason)
+
+
+# --- more than nothing (SOC-03) ------------------------------------------------------------------
+
+ZEROS = st.sampled_from([None, D(0), D(1)])
+COLUMNS = dict.fromkeys(("committed_hours", "amount", "insertion_rate", *TRANCHES), ZEROS) | {
+    "labour_share": st.sampled_from([None, D(0), D("0.5")]),
+    "trade": st.sampled_from([None, "masonry", "gilding"]),
+    "hourly_cost": st.sampled_from([None, D(1)]),
+    "people_count": st.sampled_from([None, 0, 3]),
+    "hours_per_person": st.sampled_from([None, D(0), D(100)]),
+    "order_id": st.sampled_from([None, "B1"]),
+}
+
+
+@given(st.sampled_from([mode.value for mode in Mode]), st.fixed_dictionaries(COLUMNS))
+def test_a_clause_carries_hours_where_it_owes_some_once_enough_is_invoiced(
+    mode: str, columns: dict[str, Any]
+):
+    (commitment,) = commitments_of([version(mode=mode, **columns)], SETTINGS)
+    due = hours_due(commitment, LATER, billed("1000000000"))
+    if due.hours is None and due.people is None:
+        assert carries_hours(commitment) is None
+        assert [words for _, words in lacking(commitment)] == [due.reason]
+    else:
+        # Hours due are rounded; half an hour is asked for all the same.
+        asked = bool(due.people) if due.hours is None else _exact(columns, mode) > 0
+        assert carries_hours(commitment) is asked
+        assert lacking(commitment) == ()
+
+
+def _exact(columns: dict[str, Any], mode: str) -> Decimal:
+    """Hours before rounding, for a clause whose terms are there."""
+    share = columns["labour_share"]
+    share = D("0.5") if share is None else share
+    if mode == "fixed" or (mode == "per_order" and columns["committed_hours"] is not None):
+        return columns["committed_hours"]
+    if mode == "per_tranche":
+        return columns["hours_per_tranche"]
+    if mode == "people":
+        return columns["people_count"] * columns["hours_per_person"]
+    return columns["amount"] * share * columns["insertion_rate"]
+
+
+# --- what a row does not say, in the findings of the table ---------------------------------------
+
+
+def test_an_order_without_a_number_and_a_mode_said_nowhere_are_findings(tmp_path: Path):
+    tables = Tables(tmp_path)
+    usual = {"contract_reference": "2024-001", "buyer_id": BUYER, "valid_from": "01/03/2024"}
+    orders = usual | {"commitment_id": "O", "commitment_mode": "À la commande"}
+    rows = [
+        orders,
+        orders | {"order_date": "05/03/2024", "committed_hours": "50"},
+        orders | {"committed_hours": "70"},
+        orders | {"order_id": "BC1", "committed_hours": "90"},
+        usual | {"commitment_id": "F", "commitment_mode": "Volume fixe", "committed_hours": "9"},
+        usual | {"commitment_id": "F", "valid_from": "01/06/2024", "committed_hours": "8"},
+        usual | {"commitment_id": "N", "committed_hours": "7"},
+    ]
+    register(tables, [{"uid": f"{BUYER}-2024-001"}])
+    stage(tables, "commitments", rows)
+    build_tables(tables, "curated/commitments")
+    found = read(
+        tables, "select rule, source_pointer, value from quality.findings order by source_pointer"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("order_without_number", "L3", "2024-03-05"),
+        ("order_without_number", "L4", "L4"),
+        ("commitment_without_mode", "L8", None),
+    ]

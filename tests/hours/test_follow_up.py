@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from spaser.warehouse import session
 from tests.hours.ground import (
     BUYER,
@@ -89,8 +91,48 @@ def test_a_clause_that_owes_nothing_yet_lacks_no_hours(tmp_path):
     assert ground(tmp_path, commitments=[nothing]).build("quality/follow_up") == []
 
 
-def test_a_closed_clause_without_any_hours_is_one_item(tmp_path):
-    assert list(ground(tmp_path, date(2025, 3, 1)).kinds()) == ["clause_without_hours"]
+def test_a_closed_clause_without_any_hours_ended_short_of_all(tmp_path):
+    fined = commitment(penalty_per_hour=Decimal(200))
+    (item,) = ground(tmp_path, date(2025, 3, 1), commitments=[fined]).build("quality/follow_up")
+    assert (item["kind"], item["severity"], item["hours"]) == ("ended_short", "error", 1200)
+    assert "0\u00a0h validées pour 1\u202f200\u00a0h dues" in item["message_fr"]
+    assert "240\u202f000\u00a0€" in item["message_fr"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "missing"), [("", "3 personnes"), ("aab", "1 personne"), ("abc", None)]
+)
+def test_a_clause_of_people_ended_short_of_people(tmp_path, workers, missing):
+    people = {"commitment_mode": "people", "committed_hours": None, "people_count": 3}
+    hours = [line(number, pseudonym=letter * 32) for number, letter in enumerate(workers)]
+    given = {"commitments": [commitment(**people)], "hours": hours}
+    items = ground(tmp_path, date(2025, 1, 31), **given).build("quality/follow_up")
+    told = [(item["kind"], item["severity"], item["hours"]) for item in items]
+    assert told == ([] if missing is None else [("ended_short", "error", None)])
+    assert all(f"il manque {missing}." in item["message_fr"] for item in items)
+
+
+def test_due_unknown_says_what_is_missing(tmp_path):
+    quiet: dict[str, Any] = {"return_frequency": None}
+    items = ground(tmp_path / "a", commitments=[ccap(**quiet)], hours=[line(hours=10)]).kinds()
+    assert list(items) == ["due_unknown"]
+    item = items["due_unknown"]
+    assert (item["severity"], item["hours"], item["line_count"]) == ("warning", None, 1)
+    assert f"aucun montant facturé connu : {UID}" in item["message_fr"]
+    assert f"no invoiced amount known: {UID}" in item["message_en"]
+    later = [ccap(start_date=date(2024, 12, 1), **quiet)]
+    assert ground(tmp_path / "b", commitments=later).build("quality/follow_up") == []
+
+
+@pytest.mark.parametrize(
+    ("frequency", "fr"), [("monthly", "(03/2024)"), ("quarterly", "(T1 2024)")]
+)
+def test_a_return_of_part_of_a_month_is_named_by_its_frequency(tmp_path, frequency, fr):
+    march = commitment(
+        return_frequency=frequency, start_date=date(2024, 3, 5), end_date=date(2024, 3, 31)
+    )
+    item = ground(tmp_path, commitments=[march]).kinds()["return_missing"]
+    assert fr in item["message_fr"]
 
 
 def test_hours_without_contract_by_reference(tmp_path):
@@ -158,15 +200,33 @@ def test_behind_schedule_says_by_how_much(tmp_path):
 def test_carried_over_and_a_receiver_that_is_not_found(tmp_path):
     carried = {"hours": Decimal(200), "to_contract_uid": UID2}
     contracts = [contract(), contract(UID2, has_social_clause=False)]
+    taker = commitment(
+        2, commitment_id="E2", contract_uids=[UID2], end_date=date(2030, 12, 31),
+        start_date=date(2024, 8, 1),
+    )  # fmt: skip
     given = {"contracts": contracts, "hours": [on_time()]}
+    followed = given | {"commitments": [commitment(), taker]}
     events = [event(1, "carry_over", date(2024, 8, 1), **carried)]
-    item = ground(tmp_path / "a", clause_events=events, **given).kinds()["carried_over"]
+    item = ground(tmp_path / "a", clause_events=events, **followed).kinds()["carried_over"]
     assert (item["hours"], item["severity"], item["facilitator"]) == (200, "info", FACILITATOR)
-    assert f"200\u00a0h à reporter sur {UID2} (01/08/2024)" in item["message_fr"]
+    assert (
+        f"200\u00a0h à reporter sur {UID2} (01/08/2024) ; 200\u00a0h y sont dues."
+        in item["message_fr"]
+    )
     lost = [event(1, "carry_over", None, hours=Decimal(200))]
     item = ground(tmp_path / "b", clause_events=lost, **given).kinds()["carried_over"]
-    assert item["severity"] == "warning"
+    assert item["severity"] == "error"
     assert "un marché inconnu (date inconnue)" in item["message_fr"]
+    assert "n'a pas d'engagement suivi" in item["message_fr"]
+    item = ground(tmp_path / "c", clause_events=events, **given).kinds()["carried_over"]
+    assert item["severity"] == "error"
+    too_many = [event(1, "carry_over", date(2024, 8, 1), **(carried | {"hours": Decimal(300)}))]
+    item = ground(tmp_path / "d", clause_events=too_many, **followed).kinds()["carried_over"]
+    assert item["severity"] == "error"
+    assert "200\u00a0h y sont dues, pas plus" in item["message_fr"]
+    assert "200 h are due there, no more" in item["message_en"]
+    early = ground(tmp_path / "e", date(2024, 7, 31), clause_events=events, **followed)
+    assert early.build("quality/follow_up") == []
 
 
 def test_a_contract_closed_short_whose_hours_are_carried_over_is_not_short(tmp_path):
@@ -338,6 +398,40 @@ def test_proofs_too_old_are_counted_by_facilitator(tmp_path):
     assert (item["facilitator"], item["line_count"]) == (FACILITATOR, 2)
     assert "2 personnes" in item["message_fr"]
     assert "2 people" in item["message_en"]
+
+
+def test_people_hired_without_a_proof_of_that_day_are_counted(tmp_path):
+    def sheet(number: int, person: str, proof: date | None, **changes: Any) -> dict[str, Any]:
+        return {
+            "participation_id": f"participants.csv {number}",
+            "facilitator": FACILITATOR,
+            "pseudonym": person * 32,
+            "criteria": ["RSA"],
+            "proof_date": proof,
+            "eligible_from": date(2024, 3, 1),
+            **changes,
+        }
+
+    participants = [
+        sheet(1, "1", None),
+        # The day after.
+        sheet(2, "2", date(2024, 3, 2)),
+        # On the day, and what another file says of the same hiring.
+        sheet(3, "3", date(2024, 3, 1)),
+        sheet(4, "3", None),
+        # Criteria that ask no age of the proof, that are not known, or of nobody eligible.
+        sheet(5, "5", None, criteria=["RSA", "SENIOR"]),
+        sheet(6, "6", None, criteria=["UNHEARD"]),
+        sheet(7, "7", None, eligible_from=None),
+        sheet(8, "8", date(2023, 6, 1)),
+    ]
+    items = ground(tmp_path, hours=[on_time()], participants=participants).kinds()
+    assert sorted(items) == ["proof_expired", "proof_missing"]
+    missing = items["proof_missing"]
+    assert (missing["severity"], missing["line_count"]) == ("warning", 2)
+    assert "daté d'après l'embauche : 2 personnes." in missing["message_fr"]
+    assert "dated after hiring: 2 people." in missing["message_en"]
+    assert "1 personne." in items["proof_expired"]["message_fr"]
 
 
 def test_every_kind_of_the_card_has_its_texts_and_no_other(tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spaser import hours
 from tests.hours.ground import (
+    CARDS,
     HOLDER,
     OTHER,
     UID,
@@ -182,3 +185,98 @@ def test_a_day_that_months_do_not_have_is_a_finding_and_the_usual_day_serves(tmp
     ground = returns(tmp_path, date(2024, 3, 31), commitments=[ccap(return_day=31)])
     assert [row["due_before"] for row in ground.build(KEY)] == [date(2024, 4, 15)]
     assert ground.rules() == ["commitment_return_day"]
+
+
+# --- contracts with hours committed --------------------------------------------------------------
+
+COMMITTED = "curated/committed_contracts"
+
+
+def committed(root: Path, *rows: dict[str, Any]) -> tuple[dict[str, Any], Ground]:
+    """What each contract of the rows is told to carry."""
+    ground = Ground(root, AT, commitments=rows)
+    hours.build(ground.tables, CARDS, COMMITTED)
+    found = ground.rows("curated.committed_contracts")
+    return {row["uid"]: row["has_insertion_hours"] for row in found}, ground
+
+
+SHARE = {
+    "commitment_mode": "labour_share",
+    "committed_hours": None,
+    "amount": Decimal(1_000_000),
+    "trade": "masonry",
+    "insertion_rate": Decimal("0.05"),
+    "hourly_cost": Decimal(30),
+}
+PEOPLE = {"commitment_mode": "people", "committed_hours": None}
+ORDERS = {"commitment_mode": "per_order", "committed_hours": None}
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ({}, True),
+        ({"committed_hours": Decimal(0)}, False),
+        ({"committed_hours": None}, None),
+        ({"commitment_mode": None}, None),
+        ({"valid_from": None}, True),
+        (SHARE, True),
+        (SHARE | {"trade": None}, None),
+        (SHARE | {"committed_hours": Decimal(0)}, True),
+        # As tools fill in the columns that a mode does not read.
+        (ccap(committed_hours=Decimal(0)), True),
+        (ccap(hours_per_tranche=Decimal(0)), False),
+        (ccap(trigger_amount=None), None),
+        (PEOPLE | {"people_count": 3}, True),
+        (PEOPLE | {"people_count": 0}, False),
+        (ORDERS, None),
+        (ORDERS | {"order_id": "B1", "committed_hours": Decimal(5)}, True),
+        (ORDERS | {"order_date": date(2024, 3, 1), "committed_hours": Decimal(5)}, True),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else str(value),
+)
+def test_a_contract_carries_hours_by_the_mode_of_its_clause(tmp_path, terms, expected):
+    found, _ = committed(tmp_path, commitment(**terms))
+    assert found == {UID: expected}
+
+
+def test_of_several_versions_or_commitments_one_that_asks_for_hours_is_enough(tmp_path):
+    pooled = commitment(2, commitment_id="E2", contract_uids=[UID, UID2], committed_hours=None)
+    zero = commitment(1, committed_hours=Decimal(0))
+    found, _ = committed(tmp_path / "a", zero, pooled)
+    assert found == {UID: None, UID2: None}
+    found, _ = committed(tmp_path / "b", commitment(), pooled)
+    assert found == {UID: True, UID2: None}
+    ordered = commitment(2, **(ORDERS | {"order_id": "B1", "committed_hours": Decimal(0)}))
+    found, _ = committed(tmp_path / "c", commitment(**ORDERS), ordered)
+    assert found == {UID: False}
+
+
+def test_a_version_whose_hours_cannot_be_computed_is_a_finding_at_its_line(tmp_path):
+    _, ground = committed(
+        tmp_path,
+        commitment(1, **(SHARE | {"hourly_cost": None})),
+        commitment(2, valid_from=date(2024, 6, 1), **(SHARE | {"hourly_cost": Decimal(30)})),
+        commitment(3, commitment_id="E2", **ORDERS),
+        commitment(4, commitment_id="E3", **PEOPLE, people_count=2),
+    )
+    found = {row["source_pointer"]: row for row in ground.rows("quality.findings")}
+    assert {row["rule"] for row in found.values()} == {"commitment_due_unknown"}
+    assert found.keys() == {"ligne 1", "ligne 3"}
+    assert found["ligne 1"]["message_fr"].endswith("il manque : coût horaire.")
+    assert found["ligne 1"]["message_en"].endswith("missing: hourly cost.")
+    assert found["ligne 3"]["message_fr"].endswith("aucune commande connue.")
+
+
+def test_an_order_without_a_number_has_its_end_and_leaves_the_contract_its_own(tmp_path):
+    dated = {"order_date": date(2024, 3, 1), "valid_from": date(2024, 3, 1)}
+    ground = returns(
+        tmp_path,
+        commitments=[
+            commitment(1, **ORDERS),
+            commitment(2, **dated, **(ORDERS | {"committed_hours": Decimal(50)}),
+                       end_date=date(2024, 4, 30), penalty_per_hour=Decimal(9)),
+        ],
+    )  # fmt: skip
+    found = ground.build("curated/operations")[0]
+    assert (found["end_date"], found["due_hours"]) == (date(2024, 12, 31), 50)

@@ -35,12 +35,15 @@ SCHEMA = pa.schema(
     [
         ("line_id", pa.string()),
         ("contract_uid", pa.string()),
+        ("clause_key", pa.string()),
+        ("commitment_id", pa.string()),
         ("company_id", pa.string()),
         ("pseudonym", pa.string()),
         ("month", pa.date32()),
         ("declared_hours", MONEY),
         ("validated_hours", MONEY),
         ("line_state", pa.string()),
+        ("decided_date", pa.date32()),
         ("hour_kind", pa.string()),
         ("modality", pa.string()),
         ("work_contract_type", pa.string()),
@@ -64,7 +67,8 @@ def line(line_id: str, **changes: Any) -> dict[str, Any]:
         "source_file": "releve.csv",
         "source_pointer": line_id,
     }
-    return dict.fromkeys(SCHEMA.names) | given_values | changes
+    row = dict.fromkeys(SCHEMA.names) | given_values | changes
+    return row | {"clause_key": row["clause_key"] or row["contract_uid"]}
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +76,12 @@ def opened() -> Iterator[Connection]:
     with session() as connection:
         register_settings(connection, SETTINGS)
         connection.execute("""
-            create temp table clause_contracts as
+            create temp table clause_terms as
             select * from (values
                 ('A', date '2025-01-15', date '2025-12-20', null::integer),
                 ('B', null, null, null),
                 ('C', date '2023-01-01', date '2028-12-31', 48))
-            t(contract_uid, start_date, end_date, permanent_hire_months)""")
+            t(clause_key, start_date, end_date, permanent_hire_months)""")
         yield connection
 
 
@@ -100,6 +104,21 @@ def classify(
     connection.execute(f"create or replace temp table judged as {classify_sql(LIMIT)}")
     rows = connection.sql("from judged").to_arrow_table().to_pylist()
     return {row["line_id"]: row for row in rows}
+
+
+def test_a_month_that_begins_after_the_day_of_the_report_is_set_apart(opened: Connection):
+    rows = [line("L1"), line("L2", month=date(2025, 7, 1)), line("L3", month=date(2025, 8, 1))]
+    classify(opened, rows)
+    for at, expected in (
+        (date(2025, 7, 1), {"L3": ["after_report_day"]}),
+        (date(2025, 6, 30), {"L2": ["after_report_day"], "L3": ["after_report_day"]}),
+        (None, {}),
+    ):
+        found = opened.execute(
+            f"select line_id, quarantine_reasons from ({classify_sql(LIMIT, at)}) "
+            "where outcome = 'quarantined'"
+        ).fetchall()
+        assert dict(found) == expected
 
 
 def outcome_of(connection: Connection, changes: dict[str, Any]) -> tuple[str, list[str]]:
@@ -184,7 +203,7 @@ def test_a_validated_line_outside_the_rules_is_still_set_apart(opened: Connectio
     }
     assert outcome_of(opened, changes) == (
         "quarantined",
-        ["outside_contract", "over_month_limit", "not_eligible"],
+        ["outside_contract", "not_eligible", "over_month_limit"],
     )
 
 
@@ -261,10 +280,145 @@ def test_training_beside_work_and_a_rejected_line_are_no_duplicates(opened: Conn
         [
             line("L1", pseudonym="p"),
             line("L2", pseudonym="p", hour_kind="training", declared_hours=Decimal(20)),
-            line("L3", pseudonym="p", line_state="rejected"),
+            line("L3", pseudonym="p", declared_hours=Decimal(30), line_state="rejected"),
         ],
     )
     assert [row["outcome"] for row in found.values()] == ["pending", "pending", "rejected"]
+
+
+VALIDATED = {"line_state": "validated"}
+REJECTED = {"line_state": "rejected"}
+JULY, AUGUST = {"decided_date": date(2025, 7, 1)}, {"decided_date": date(2025, 8, 1)}
+
+
+def corrected(hours: int) -> dict[str, Any]:
+    """A correction to some hours."""
+    return {"line_state": "corrected", "validated_hours": Decimal(hours)}
+
+
+CLAIMS: list[tuple[str, list[dict[str, Any]], list[str]]] = [
+    ("declared, then validated", [{}, VALIDATED], ["duplicate", "validated"]),
+    ("declared, then rejected", [{}, REJECTED], ["duplicate", "rejected"]),
+    ("declared, then corrected", [{}, corrected(90)], ["duplicate", "corrected"]),
+    ("declared twice, then validated", [{}, {}, VALIDATED], ["duplicate"] * 2 + ["validated"]),
+    (
+        "a company that is not written",
+        [{}, VALIDATED | {"company_id": None}],
+        ["duplicate", "validated"],
+    ),
+    (
+        "a company that the decision writes",
+        [{"company_id": None}, VALIDATED],
+        ["duplicate", "validated"],
+    ),
+    (
+        "corrected twice",
+        [corrected(90) | JULY, corrected(85) | AUGUST],
+        ["duplicate", "corrected"],
+    ),
+    (
+        "validated, then rejected",
+        [VALIDATED | JULY, REJECTED | AUGUST],
+        ["duplicate", "rejected"],
+    ),
+    (
+        "rejected, then validated",
+        [REJECTED | JULY, VALIDATED | AUGUST],
+        ["duplicate", "validated"],
+    ),
+    ("rejected twice", [REJECTED, REJECTED], ["rejected", "duplicate"]),
+    (
+        "validated twice, the hours written once",
+        [VALIDATED, VALIDATED | {"validated_hours": Decimal(100)}],
+        ["validated", "duplicate"],
+    ),
+    (
+        "declared, and two decisions on one day",
+        [{}, corrected(90) | JULY, corrected(85) | JULY],
+        ["duplicate", "duplicate_differs", "duplicate_differs"],
+    ),
+    (
+        "two decisions, one without a date",
+        [corrected(90), corrected(85) | AUGUST],
+        ["duplicate_differs"] * 2,
+    ),
+    (
+        "validated and rejected, without dates",
+        [VALIDATED, REJECTED],
+        ["duplicate_differs"] * 2,
+    ),
+    (
+        "validated for other hours than those declared",
+        [{}, VALIDATED | {"declared_hours": Decimal(90)}],
+        ["duplicate_differs"] * 2,
+    ),
+    (
+        "validated for another company",
+        [{}, VALIDATED | {"company_id": "E2"}],
+        ["duplicate_differs"] * 2,
+    ),
+    (
+        "a later correction that does not say its hours",
+        [VALIDATED | JULY, {"line_state": "corrected"} | AUGUST],
+        ["duplicate", "decision_unclear"],
+    ),
+    (
+        "a return with hours validated that it may not decide",
+        [{"line_state": "declared", "validated_hours": Decimal(5)}, VALIDATED],
+        ["decision_unclear+duplicate", "validated"],
+    ),
+    (
+        "rejected, then declared anew with other hours",
+        [{}, REJECTED, {"declared_hours": Decimal(80)}],
+        ["duplicate", "rejected", "pending"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "ends"), [case[1:] for case in CLAIMS], ids=[case[0] for case in CLAIMS]
+)
+def test_what_is_decided_supersedes_what_is_not_and_the_latest_decision_the_others(
+    opened: Connection, lines: list[dict[str, Any]], ends: list[str]
+):
+    made = [line(f"L{n}", pseudonym="p", **changes) for n, changes in enumerate(lines)]
+    found = classify(opened, made)
+    assert ["+".join(row["quarantine_reasons"]) or row["outcome"] for row in found.values()] == ends
+
+
+def test_the_decision_of_one_kind_of_hours_or_contract_is_not_that_of_another(opened: Connection):
+    found = classify(
+        opened,
+        [
+            line("L1", pseudonym="p", declared_hours=Decimal(50)),
+            line(
+                "L2", pseudonym="p", declared_hours=Decimal(50), hour_kind="training", **VALIDATED
+            ),
+            line("L3", pseudonym="p", declared_hours=Decimal(50), contract_uid="B", **VALIDATED),
+            line("L4", declared_hours=Decimal(50), **VALIDATED),
+        ],
+    )
+    assert [row["outcome"] for row in found.values()] == ["pending"] + ["validated"] * 3
+
+
+def test_lines_set_apart_for_another_reason_take_no_good_line_with_them(opened: Connection):
+    found = classify(
+        opened,
+        [
+            line("L1", pseudonym="p", declared_hours=Decimal(110)),
+            line("L2", pseudonym="p", declared_hours=Decimal(95)),
+            line("L3", pseudonym="p", declared_hours=Decimal(30), contract_uid="B"),
+            line("L4", pseudonym="q", declared_hours=Decimal(150), contract_uid=None),
+            line("L5", pseudonym="q", declared_hours=Decimal(150)),
+        ],
+    )
+    assert {key: row["quarantine_reasons"] for key, row in found.items()} == {
+        "L1": ["duplicate_differs", "over_month_limit"],
+        "L2": ["duplicate_differs", "over_month_limit"],
+        "L3": [],
+        "L4": ["unknown_contract", "over_month_limit"],
+        "L5": [],
+    }
 
 
 def test_only_validated_hours_given_are_taken_as_declared_and_said(opened: Connection):
@@ -382,12 +536,13 @@ random_lines = st.lists(
     st.fixed_dictionaries(
         {
             "contract_uid": st.sampled_from([None, "A", "B", "C", "Z"]),
-            "company_id": st.sampled_from(["E1", "E2"]),
+            "company_id": st.sampled_from([None, "E1", "E2"]),
             "pseudonym": st.sampled_from([None, "p1", "p2", "p3"]),
             "month": st.sampled_from([None, JUNE, date(2024, 1, 1), date(2027, 5, 1)]),
             "declared_hours": amounts,
             "validated_hours": amounts,
             "line_state": st.sampled_from(STATES),
+            "decided_date": st.sampled_from([None, date(2025, 7, 1), date(2025, 8, 1)]),
             "hour_kind": st.sampled_from([None, "work", "training"]),
             "work_contract_type": st.sampled_from([None, "permanent"]),
             "hire_date": st.sampled_from([None, date(2024, 3, 1)]),

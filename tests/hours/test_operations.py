@@ -427,6 +427,117 @@ def test_carried_hours_are_owed_once_by_the_contract_that_takes_them(tmp_path):
     assert short["due_hours"] + other["due_hours"] == 1700
 
 
+TAKER = commitment(
+    2,
+    commitment_id="E2",
+    contract_uids=[UID2],
+    committed_hours=Decimal(500),
+    end_date=date(2025, 12, 31),
+)
+
+
+def carrying(root: Path, hours: int, done: int, **given: object) -> Ground:
+    """1 200 h due at 200 € an hour, some done, some carried over to the second contract."""
+    tables = {
+        "contracts": [contract(), contract(UID2)],
+        "commitments": [commitment(penalty_per_hour=Decimal(200)), TAKER],
+        "clause_events": [
+            event(1, "carry_over", date(2024, 12, 20), hours=Decimal(hours), to_contract_uid=UID2)
+        ],
+        "hours": [line(hours=done)],
+    }
+    return Ground(root, END, **(tables | given))
+
+
+@pytest.mark.parametrize("to", [None, UID2])
+def test_hours_carried_to_a_contract_that_is_not_followed_stay_due(tmp_path, to):
+    lost = event(1, "carry_over", date(2024, 12, 20), hours=Decimal(200), to_contract_uid=to)
+    alone = [commitment(penalty_per_hour=Decimal(200))]
+    ground = carrying(tmp_path, 200, 1000, commitments=alone, clause_events=[lost])
+    found = ground.one(KEY)
+    assert (found["due_hours"], found["carried_out_hours"], found["missing_hours"]) == (
+        1200,
+        0,
+        200,
+    )
+    assert (found["computed_penalty_eur"], found["alert"]) == (40_000, "short")
+
+
+def test_no_more_is_carried_than_is_owed_that_day(tmp_path):
+    small = commitment(committed_hours=Decimal(100))
+    giver, taker = carrying(tmp_path, 150, 30, commitments=[small, TAKER]).build(KEY)
+    assert (giver["due_hours"], giver["carried_out_hours"]) == (30, 70)
+    assert (taker["due_hours"], taker["carried_in_hours"]) == (570, 70)
+
+
+def test_hours_done_beyond_are_no_debt_to_carry(tmp_path):
+    giver, taker = carrying(tmp_path, 100, 1300).build(KEY)
+    assert (giver["due_hours"], taker["due_hours"]) == (1200, 500)
+
+
+def test_months_after_the_day_of_the_report_do_not_count(tmp_path):
+    ground = Ground(
+        tmp_path,
+        date(2024, 6, 30),
+        contracts=[contract()],
+        commitments=[ccap(return_frequency="monthly")],
+        invoiced=[invoice(1, date(2024, 6, 1), "3000000")],
+        hours=[
+            line(1, hours=100),
+            line(2, hours=900, month=date(2024, 11, 1), pseudonym="b" * 32, company_id=OTHER),
+        ],
+    )
+    found = ground.one(KEY)
+    assert (found["due_hours"], found["validated_hours"], found["missing_hours"]) == (150, 100, 50)
+    assert (found["declared_hours"], found["people"], found["companies"]) == (100, 1, 1)
+    assert (found["computed_penalty_eur"], found["alert"]) == (10_000, "behind")
+    (year,) = ground.build(YEARS)
+    assert (year["validated_hours"], year["due_hours"]) == (100, 150)
+    assert {row["company_id"] for row in ground.rows("curated.returns")} == {HOLDER}
+
+
+@pytest.mark.parametrize(
+    ("notified", "waived", "fr", "en"),
+    [
+        (4000, 0, "notifié en totalité (4\u202f000\u00a0€)", "notified in whole (€4,000)"),
+        (1000, 0, "notifié en partie (1\u202f000\u00a0€)", "notified in part (€1,000)"),
+        (0, 4000, "levé en totalité (4\u202f000\u00a0€)", "waived in whole (€4,000)"),
+        (
+            4000,
+            1000,
+            "notifié en totalité (4\u202f000\u00a0€), levé en partie (1\u202f000\u00a0€)",
+            "notified in whole (€4,000), waived in part (€1,000)",
+        ),
+        (None, 0, "notifié pour un montant inconnu", "notified for an unknown amount"),
+        (5000, 0, "notifié au-delà du calcul", "notified beyond the computation (€5,000)"),
+    ],
+)
+def test_the_words_of_a_penalty_say_what_the_buyer_decided(tmp_path, notified, waived, fr, en):
+    events = [
+        event(number, kind, date(2025, 1, 10), amount_eur=amount)
+        for number, (kind, amount) in enumerate(
+            [("penalty_notified", notified), ("penalty_waived", waived)]
+        )
+        if amount != 0
+    ]
+    found = closed_missing_40_hours(tmp_path, events).one(KEY)
+    assert found["computed_penalty_eur"] == 4000
+    assert f"Décidé par l'acheteur : {fr}" in found["penalty_words_fr"]
+    assert f"Decided by the buyer: {en}" in found["penalty_words_en"]
+    assert "non notifié" not in found["penalty_words_fr"]
+
+
+def closed_missing_40_hours(root: Path, events: list[dict[str, object]]) -> Ground:
+    return Ground(
+        root,
+        END,
+        contracts=[contract()],
+        commitments=[commitment(penalty_per_hour=Decimal(100))],
+        clause_events=events,
+        hours=[line(hours=1160)],
+    )
+
+
 def test_nothing_moves_inside_a_pool(tmp_path):
     ground = Ground(
         tmp_path,
@@ -638,8 +749,15 @@ def test_hours_balance_and_what_is_missing_is_due_less_validated(
     buckets = ("validated", "corrected_away", "rejected", "pending", "quarantined")
     assert first["declared_hours"] == sum(first[f"{name}_hours"] for name in buckets)
     assert first["missing_hours"] == max(0, first["due_hours"] - first["validated_hours"])
-    assert first["carried_out_hours"] == second["carried_in_hours"]
-    assert first["due_hours"] == max(0, committed - Decimal(carried) / 100)
+    moved = first["carried_out_hours"]
+    assert moved == second["carried_in_hours"]
+    done = sum(
+        Decimal(cents) / 100
+        for outcome, cents, month, *_ in drawn
+        if outcome == "validated" and month <= 6
+    )
+    assert moved == min(Decimal(carried) / 100, max(0, committed - done))
+    assert (first["due_hours"], second["due_hours"]) == (committed - moved, 1200 + moved)
     assert year["validated_hours"] == first["validated_hours"]
     assert year["people"] == first["people"]
     assert year["largest_company_hours"] <= year["validated_hours"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
@@ -25,10 +27,11 @@ PEOPLE = [
 ]
 
 
-def build(tables: Tables) -> list[dict[str, object]]:
+def build(tables: Tables, erased: Sequence[tuple[str, int, int]] = ()) -> list[dict[str, object]]:
     lines = {
         "commitment_id": [line[0] for line in LINES],
         "pseudonym": [line[1] for line in LINES],
+        "month": pa.array([date(line[2], 3, 1) for line in LINES]),
         "year": [line[2] for line in LINES],
         "outcome": [line[3] for line in LINES],
         "hours_validated": pa.array([Decimal(line[4]) for line in LINES], pa.decimal128(18, 2)),
@@ -40,6 +43,9 @@ def build(tables: Tables) -> list[dict[str, object]]:
         connection.register("lines", pa.table(lines))
         connection.register("people", pa.Table.from_pylist(people))
         tables.write(connection, "curated.hours", "select * from lines")
+        for operation, year, people in erased:
+            settled = f"select '{operation}' commitment_id, {year} as year, {people} as people"
+            tables.write(connection, "privacy.settled_people", settled, str(year))
         empty = ", ".join(f"null::varchar as {name}" for name in absent)
         tables.write(connection, "curated.people", f"select *, {empty} from people")
     hours.build(tables, CARDS, "curated/operation_people")
@@ -66,7 +72,16 @@ def test_every_axis_counts_the_same_people(tmp_path) -> None:
     found = build(Tables(tmp_path))
     axes = CARDS.tables["curated/operation_people"].columns["axis"].codes
     totals = {axis: sum(row["people"] for row in found if row["axis"] == axis) for axis in axes}
-    assert totals == dict.fromkeys(axes, 2)
+    assert totals == dict.fromkeys(axes, 2) | {"erased": 0}
+
+
+def test_an_operation_that_lost_persons_is_not_broken_down(tmp_path) -> None:
+    """Who is left would not add up to the persons of the operation."""
+    found = build(Tables(tmp_path / "lost"), [("OP", 2021, 3), ("OP", 2022, 1)])
+    told = [(row["axis"], row["member"], row["people"], row["hours"]) for row in found]
+    assert told == [("erased", "erased", 4, None)]
+    another = build(Tables(tmp_path / "another"), [("OTHER", 2021, 3)])
+    assert another == build(Tables(tmp_path / "none"))
 
 
 def test_no_published_table_has_them() -> None:

@@ -66,6 +66,13 @@ def reasons(tables: Tables) -> dict[str, list[str]]:
     return {row["source_pointer"]: row["quarantine_reasons"] for row in found}
 
 
+TERMS = {
+    "contract_reference": "2024-001",
+    "buyer_id": BUYER,
+    "commitment_mode": "Forfait",
+    "valid_from": "2024-03-01",
+}
+
 # Lines set apart
 
 QUARANTINED: list[tuple[Reason, dict[str, Any]]] = [
@@ -128,6 +135,135 @@ def test_a_line_sent_twice_and_lines_that_differ(tmp_path: Path):
     }
 
 
+def test_the_log_decides_on_what_the_return_declares(tmp_path: Path):
+    returned, log = {"source_file": "releve.csv"}, {"source_file": "journal.csv"}
+    declared = {"line_state": None} | returned
+    again = line(
+        person_id=person("b"),
+        line_state="Corrigée",
+        validated_hours="90",
+        decided_date="01/07/2024",
+    )
+    tables = built(
+        tmp_path,
+        [
+            line(**declared),
+            line(decided_date="2024-07-10", **log),
+            again,
+            again | {"validated_hours": "85", "decided_date": "2024-08-01"},
+            line(person_id=person("c"), **declared),
+            line(person_id=person("c"), line_state="Rejetée", **log),
+        ],
+    )
+    assert reasons(tables) == {
+        "L2": ["duplicate"],
+        "L3": [],
+        "L4": ["duplicate"],
+        "L5": [],
+        "L6": ["duplicate"],
+        "L7": [],
+    }
+    sums = ", ".join(f"sum(hours_{name}) as {name}" for name in BUCKETS)
+    assert one(tables, f"select {sums} from curated.hours") == {
+        "validated": 185,
+        "corrected_away": 15,
+        "rejected": 100,
+        "pending": 0,
+        "quarantined": 300,
+    }
+    found = rows(
+        tables, "select source_pointer from quality.findings where rule = 'hours_duplicate'"
+    )
+    assert {row["source_pointer"] for row in found} == {"L2", "L4", "L6"}
+    assert open_balances(tables) == []
+
+
+# Lines of a pooled commitment
+
+POOL = "2024-001 ; 2024-002"
+SECOND = f"{BUYER}-2024-002"
+
+
+def pooled(
+    folder: Path,
+    lines: Iterable[dict[str, Any]],
+    participants: Iterable[dict[str, Any]] = (),
+    **terms: Any,
+) -> Tables:
+    """Two contracts, from March 2024 and from September 2024 for a year, and one commitment."""
+    tables = Tables(folder)
+    known = {"uid": CONTRACT, "notified_date": date(2024, 3, 1), "duration_months": 12}
+    register(tables, [known, known | {"uid": SECOND, "notified_date": date(2024, 9, 1)}])
+    stage(tables, "hours", [line(contract_reference=POOL) | cells for cells in lines])
+    bound = TERMS | {"commitment_id": "P", "contract_reference": POOL}
+    stage(tables, "commitments", [bound | terms] if terms.pop("bound", True) else [])
+    stage(tables, "participants", participants)
+    return build_tables(tables)
+
+
+def test_a_line_of_a_pool_counts_from_its_first_contract_to_the_end_of_its_last(tmp_path: Path):
+    months = ("2024-02", "2024-03", "2025-08", "2025-09")
+    tables = pooled(tmp_path, [{"month": month} for month in months])
+    assert reasons(tables) == {
+        "L2": ["outside_contract"],
+        "L3": [],
+        "L4": [],
+        "L5": ["outside_contract"],
+    }
+    found = rows(tables, "from curated.hours where outcome = 'validated'")
+    assert [(row["commitment_id"], row["contract_uid"], row["buyer_id"]) for row in found] == [
+        ("P", None, BUYER)
+    ] * 2
+    assert sorted(row["year"] for row in found) == [2024, 2025]
+    told = rows(tables, "select distinct rule, key from quality.findings")
+    assert told == [{"rule": "hours_outside_contract", "key": "P"}]
+
+
+def test_the_days_of_the_pooled_commitment_prevail(tmp_path: Path):
+    stated = pooled(tmp_path, [{"month": "2025-10"}], end_date="2025-12-31")
+    assert reasons(stated) == {"L2": []}
+
+
+def test_several_contracts_without_a_commitment_on_all_of_them_are_no_contract(tmp_path: Path):
+    alone = pooled(tmp_path / "none", [{}], bound=False)
+    assert reasons(alone) == {"L2": ["unknown_contract"]}
+    partly = pooled(tmp_path / "one", [{}], contract_reference="2024-001")
+    assert reasons(partly) == {"L2": ["unknown_contract"]}
+    unknown = pooled(tmp_path / "unknown", [{"contract_reference": "2024-001 ; 2023-9"}])
+    assert reasons(unknown) == {"L2": ["unknown_contract"]}
+
+
+def test_a_line_of_a_pool_sent_twice_counts_once(tmp_path: Path):
+    tables = pooled(tmp_path, [{}, {"contract_reference": "2024-002;2024-001"}])
+    assert reasons(tables) == {"L2": [], "L3": ["duplicate"]}
+
+
+def test_eligibility_for_a_contract_holds_for_its_pool_and_that_for_a_pool_for_each(
+    tmp_path: Path,
+):
+    bare = {"eligible_from": None}
+    eligible = {"eligible_from": "2024-01-01", "buyer_id": BUYER}
+    lines = [
+        {"person_id": person("a")},
+        {"person_id": person("b")},
+        {"person_id": person("b"), "contract_reference": "2024-001", "month": "2024-07"},
+        {"person_id": person("b"), "contract_reference": "2024-002", "month": "2024-10"},
+        {"person_id": person("c")},
+    ]
+    tables = pooled(
+        tmp_path,
+        [cells | bare for cells in lines],
+        [
+            eligible | {"person_id": person("a"), "contract_reference": "2024-002"},
+            eligible | {"person_id": person("b"), "contract_reference": POOL},
+            eligible | {"person_id": person("c"), "contract_reference": "2023-999"},
+        ],
+    )
+    assert reasons(tables) == {"L2": [], "L3": [], "L4": [], "L5": [], "L6": ["not_eligible"]}
+    told = rows(tables, "select rule, detail from quality.findings where rule like 'part%'")
+    assert told == [{"rule": "participants_contract_unknown", "detail": "1"}]
+
+
 def test_the_balance_of_the_step_counts_lines(tmp_path: Path):
     states = ["Validée", "Corrigée", "Rejetée", "Déclarée", "Validée"]
     lines = [
@@ -159,13 +295,6 @@ def test_only_validated_hours_given_are_said(tmp_path: Path):
 
 
 # The days of a clause
-
-TERMS = {
-    "contract_reference": "2024-001",
-    "buyer_id": BUYER,
-    "commitment_mode": "Forfait",
-    "valid_from": "2024-03-01",
-}
 
 
 def test_the_days_of_the_commitment_prevail_and_its_last_version_holds(tmp_path: Path):

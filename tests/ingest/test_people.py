@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -21,12 +22,14 @@ from spaser.cards import PEOPLE_FEEDS, Catalogue
 from spaser.errors import InputError
 from spaser.ingest import stage
 from spaser.ingest.mapfile import map_file
+from spaser.ingest.mapping import Proposer
 from spaser.ingest.personal import (
     REMOVED,
     age_band,
     reference_without_persons,
     without_persons,
 )
+from spaser.ingest.sheet_xml import column_letters
 from spaser.mappings import Mapping
 from spaser.project import Project
 from spaser.warehouse import literal
@@ -540,6 +543,220 @@ def test_lines_keep_their_order_and_numbers_over_many_batches(bench: Bench):
     staged = log(bench)
     assert [row["position"] for row in staged] == list(range(40_000))
     assert [row["declared_hours"] for row in staged] == [str(n % 150) for n in range(40_000)]
+
+
+# --- the rest of the insertion half, and other files --------------------------------------------
+
+FOLLOWED = ("insertion_commitments", "insertion_invoiced", "insertion_events")
+ROWS = {
+    "insertion_commitments": {"marche_id": "M1", "mode": "Volume fixe", "heures": "100"},
+    "insertion_invoiced": {"marche_id": "M1", "date_facture": "2024-06-30", "montant_ht": "10"},
+    "insertion_events": {"marche_id": "M1", "evenement": "Incident", "date": "2024-02-08"},
+}
+NOTES = {
+    "Salarié concerné": f"{NAME} {FIRST}",
+    "Commentaire": f"Mme {NAME} absente, tél. {PHONE}",
+    "Heures du lot": NAME,
+    f"Vu par {NAME}": FIRST,
+}
+
+
+def titled(source: str) -> list[str]:
+    return [str(column) for column in CARDS.sources[f"sources/{source}"].fields.values()]
+
+
+def put(bench: Bench, container: str, rows: Sequence[Row], header: Sequence[str]) -> None:
+    """A file of a container, or a CSV of other titles (`mapped`)."""
+    if container == "parquet":
+        cells = {
+            column: pa.array([row.get(column) for row in rows], pa.string()) for column in header
+        }
+        parquet.write_table(pa.table(cells), bench.inputs / "a.parquet")
+    elif container == "xlsx":
+        bench.workbook(
+            "a.xlsx", **{NAME: [header, *([row.get(c) for c in header] for row in rows)]}
+        )
+    else:
+        bench.put("a.csv", table(rows, header))
+
+
+@pytest.mark.parametrize("container", ["csv", "parquet", "xlsx"])
+@pytest.mark.parametrize("source", FOLLOWED)
+def test_no_note_of_the_follow_up_is_kept_or_quoted(bench: Bench, source: str, container: str):
+    put(bench, container, [ROWS[source] | NOTES], [*titled(source), *NOTES])
+    bench.stage()
+    [row] = bench.staged(source)
+    assert (row["contract_reference"], row["other_fields"]) == ("M1", None)
+    told = [(r["rule"], r["key"]) for r in bench.rows("quality.findings") if r["key"]]
+    letter = column_letters(len(titled(source)) + len(NOTES))
+    assert set(told) == {
+        ("people_column_personal", "Commentaire"),
+        ("people_column_personal", "Salarié concerné"),
+        ("people_column_unknown", "Heures du lot"),
+        ("people_column_unknown", letter),
+    }
+    assert_no_marker(everything_written(bench))
+
+
+@pytest.mark.parametrize("source", FOLLOWED)
+def test_no_marker_in_a_column_of_the_follow_up_reaches_any_byte(bench: Bench, source: str):
+    card = CARDS.sources[f"sources/{source}"]
+    kinds = CARDS.fields_of(card.feeds)
+    rows = [
+        ROWS[source] | {str(column): marker}
+        for name, column in card.fields.items()
+        for marker in (PLANTED if kinds[name].kind == "text" else BARE)
+    ]
+    bench.put("a.csv", table(rows, titled(source)))
+    bench.stage()
+    assert len(bench.staged(source)) == len(rows)
+    assert_no_marker(everything_written(bench))
+
+
+def test_the_follow_up_read_through_a_proposal_shows_no_cell(bench: Bench):
+    titles = ["N° de marché", "Acheteur", "Événement", "Date", f"Vu par {NAME}"]
+    row = dict(zip(titles, ["M1", "00020001400017", "Incident", "2024-02-08", NAME], strict=True))
+    bench.workbook("a.xlsx", **{NAME: [titles, [row[title] for title in titles]]})
+    bench.stage()
+    assert bench.staged("insertion_events")[0]["source_pointer"] == "feuille 1!2"
+    assert {row["samples"] for row in bench.rows("quality.mappings")} == {""}
+    assert_no_marker(everything_written(bench))
+
+
+def test_figures_of_a_commitment_stay_as_received(bench: Bench):
+    schedule = " ; ".join(f"{2020 + n // 12}-{1 + n % 12:02d}-28 = {n}" for n in range(72))
+    row = {
+        "engagement_id": "21750001600019-2024-001",
+        "marche_id": "2024-001 ; 2024-002",
+        "mode": "Part de main-d'œuvre",
+        "date_effet": "01/03/2024",
+        "heures": "1 200,5",
+        "montant_ht": "1 234 567,89 €",
+        "part_main_oeuvre": "40 %",
+        "personnes": "3",
+        "cdi_mois": "12",
+        "echeancier": schedule,
+    }
+    bench.put("a.csv", table([row], titled("insertion_commitments")))
+    bench.stage()
+    [staged] = bench.staged("insertion_commitments")
+    card = CARDS.sources["sources/insertion_commitments"]
+    kept = {str(column): staged[field] for field, column in card.fields.items()}
+    assert len(schedule) > 1000
+    assert {name: text for name, text in kept.items() if text is not None} == row
+    assert bench.findings() == []
+
+
+HIRES = ["N° de marché", "Acheteur", "Entreprise", "Salarié", "Date embauche", "Montant"]
+
+
+@pytest.mark.parametrize("container", ["csv", "xlsx"])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_list_of_hires_read_as_a_register_keeps_no_person(
+    bench: Bench, container: str, mapped: bool
+):
+    cells = ["M1", "00020001400017", "Bâtir", f"{NAME} {FIRST}", "2024-01-03", "350"]
+    put(bench, container, [dict(zip(HIRES, cells, strict=True))], HIRES)
+    mapping = Mapping(
+        name="a",
+        source="department_register",
+        columns={"N° de marché": "contract_id", "Montant": "amount", "Entreprise": "holder_name"},
+    )
+    files = sorted(bench.inputs.iterdir())
+    stage(files, bench.tables, bench.catalogue, bench.inputs, [mapping] if mapped else [])
+    [row] = bench.staged("department_register")
+    assert row["amount"] == "350"
+    assert f"{NAME} {FIRST}" not in str(row)
+    [(place, _, count)] = found(bench, "column_personal")
+    assert (place.rpartition("!")[2], count) == ("D", "1")
+    samples = {row["header"]: row["samples"] for row in bench.rows("quality.mappings")}
+    assert (samples["Salarié"], samples["Montant"]) == ("", "350")
+
+
+def test_a_known_register_keeps_no_column_of_a_person(bench: Bench):
+    card = CARDS.sources["sources/data_economie_csv"]
+    header = [str(column) for column in card.recognise[0].all_of]
+    row = dict.fromkeys(header, "1") | {"Téléphone": PHONE, "Prénom": FIRST, "Code interne": MAIL}
+    bench.put("a.csv", table([row], [*header, "Téléphone", "Prénom", "Code interne"]))
+    bench.stage()
+    text = "".join(str(row) for row in bench.rows("quality.findings"))
+    assert_no_marker(text)
+    staged = bench.staged("data_economie_csv")[0]["other_fields"]
+    assert FIRST not in staged
+    assert PHONE not in staged
+    assert [key for _, _, key in found(bench, "column_personal")] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Nom", "PRENOM", "Tél.", "Salarié concerné", "Nom (bénéficiaire)", "Identité / Nom", "Mail",
+     "Date de naissance", "Année de naissance", "N° participant", "Adresse", "Observations"],
+)  # fmt: skip
+def test_a_title_of_a_persons_data_is_known(header: str):
+    assert Proposer(CARDS).is_personal(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Nom de l'opération", "Nombre de salariés", "Effectif salarié", "Titulaire", "Clause sociale",
+     "Nb de bénéficiaires", "Date de notification", "Objet", "acheteur.nom", "Montant"],
+)  # fmt: skip
+def test_a_title_of_a_contract_is_no_persons(header: str):
+    assert not Proposer(CARDS).is_personal(header)
+
+
+REGISTER = [
+    ["N° de marché", "Objet", "Acheteur", "Date de notification", "Montant HT"],
+    ["M2", "Travaux", "00020001400017", "2024-03-01", 1000],
+]
+
+
+def test_a_side_sheet_of_persons_is_told_by_its_number(bench: Bench):
+    people = [["Nom", "Prénom", "Tél"], [NAME, FIRST, PHONE]]
+    bench.workbook("a.xlsx", **{f"{NAME} {FIRST}": people, "Registre": REGISTER})
+    bench.stage()
+    assert [place for place, *_ in found(bench, "sheet_not_recognised")] == ["feuille 1"]
+    assert bench.staged("department_register")[0]["source_pointer"] == "Registre!2"
+    assert_no_marker(everything_written(bench))
+
+
+def test_a_register_in_a_sheet_named_after_a_person_is_told_by_its_number(bench: Bench):
+    bench.workbook("a.xlsx", **{f"Mme {NAME}": REGISTER})
+    bench.stage()
+    assert bench.staged("department_register")[0]["source_pointer"] == "feuille 1!2"
+    assert_no_marker(everything_written(bench))
+
+
+def test_a_side_sheet_of_no_person_keeps_its_name(bench: Bench):
+    bench.workbook(
+        "a.xlsx", Registre=REGISTER, Codes=[["Couleur", "Sens", "Rang"], ["rouge", "clos", 1]]
+    )
+    bench.stage()
+    assert [place for place, *_ in found(bench, "sheet_not_recognised")] == ["Codes"]
+
+
+def test_an_empty_sheet_of_a_log_is_not_named(bench: Bench):
+    path = bench.workbook("a.xlsx", Mars=[list(FIELD), [LINE.get(column) for column in FIELD]])
+    book = openpyxl.load_workbook(path)
+    book.create_sheet(f"{NAME} {FIRST}").row_dimensions[2].hidden = True
+    book.save(path)
+    bench.stage()
+    assert_no_marker(everything_written(bench))
+
+
+def test_files_named_after_persons_are_to_be_renamed(bench: Bench):
+    for name in ("a/releve_Mme_Zerbi.csv", "a/M. Zerbi.csv", "Mme Zerbi/x.csv", "b/mars.csv"):
+        bench.put(name, table([LINE | {"beneficiaire_id": name[:4]}]))
+    bench.stage()
+    told = [r for r in bench.rows("quality.findings", "key") if r["rule"] == "people_file_named"]
+    assert [(row["key"], row["detail"]) for row in told] == [(f"Mme {REMOVED}", "1"), ("a", "2")]
+    assert not any("Zerbi" in str(row) for row in told)
+
+
+def test_a_register_may_have_any_file_name(bench: Bench):
+    bench.workbook("Mme Zerbi.xlsx", Registre=REGISTER)
+    bench.stage()
+    assert found(bench, "people_file_named") == []
 
 
 # --- retention ----------------------------------------------------------------------------------

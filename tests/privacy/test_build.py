@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +15,7 @@ from hypothesis import settings
 from spaser.cards import Catalogue, catalogue
 from spaser.errors import InputError
 from spaser.privacy import build, seal, sealed
+from spaser.privacy.rules import rules_on
 from spaser.warehouse import Tables, session
 from tests.privacy import cubes
 from tests.privacy.published import attack
@@ -292,6 +296,29 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, cards: Catalogue):
 
 
 # --- editions -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["decimal", "spaser"])
+def test_a_year_masked_apart_runs_nothing_of_the_folder_it_is_called_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cards: Catalogue, module: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text("open('run', 'w').close()\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    rules = rules_on(cards.reference("suppression_rules"), date(2026, 1, 1))
+    apart = sys.modules["spaser.privacy.build"]
+    assert apart._decide_apart((), (), rules) == apart.decide((), (), rules)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("answer", [b"", b"not a pickle", pickle.dumps("no year")])
+def test_an_unreadable_answer_is_a_year_masked_here(
+    monkeypatch: pytest.MonkeyPatch, cards: Catalogue, answer: bytes
+) -> None:
+    apart = sys.modules["spaser.privacy.build"]
+    rules = rules_on(cards.reference("suppression_rules"), date(2026, 1, 1))
+    done = subprocess.CompletedProcess([], 0, stdout=answer)
+    monkeypatch.setattr(apart.subprocess, "run", lambda *_, **__: done)
+    assert apart._decide_apart((), (), rules) == apart.decide((), (), rules)
 
 
 def test_an_edition_is_read_as_it_was_sealed_and_sealed_once(tmp_path: Path, cards: Catalogue):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -17,6 +20,7 @@ from spaser.errors import Blocked, InputError
 from spaser.privacy import purge as module
 from spaser.privacy.leftovers import tidy
 from spaser.privacy.purge import Purge, log_file, purge, read_log
+from spaser.privacy.sheets import BOOK, FOLDER, INTERNAL
 from spaser.warehouse import open_database, session, write_database
 from tests.privacy.ground import DAY, Ground, Line, Sheet, age, holders, person
 
@@ -90,6 +94,74 @@ def test_settled_lines_are_the_erased_ones_in_the_columns_about_no_person(ground
             f"describe select * from {ground.tables.scan('privacy.settled')}"
         ).fetchall()
     assert [(name, kind) for name, kind, *_ in found] == [(n, columns[n].type) for n in names]
+
+
+OPERATION_PEOPLE = [
+    {"operation_id": operation, "axis": "sex", "member": "female", "people": people}
+    for operation, people in (("OP-1", 3), ("OP-2", 1), ("OP-3", 7))
+]
+
+
+def test_who_worked_in_an_operation_that_lost_persons_is_told_no_more(ground: Ground) -> None:
+    ground.write("curated.operation_people", OPERATION_PEOPLE)
+    run(ground)
+    left = [(row["operation_id"], row["people"]) for row in ground.rows("curated.operation_people")]
+    assert left == [("OP-3", 7)]
+
+
+def reports(ground: Ground) -> Path:
+    """Reports of two years, one of them in two languages, with what each folder has."""
+    root = ground.project.rendered("x")
+    pages = [f"{FOLDER}/index.html", f"{FOLDER}/op-1.html"]
+    for folder in ("2021/interne", "2025/interne", "2025/interne/en", "2025/public"):
+        names = pages if folder.endswith("public") else [*pages, BOOK, "rapport.html"]
+        for name in names:
+            path = root / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{folder} {name}", encoding="utf-8")
+        files = [{"path": name, "bytes": 1, "sha256": "0" * 64} for name in names]
+        (root / folder / "manifest.json").write_text(json.dumps({"year": 1, "files": files}))
+    return root
+
+
+def test_internal_sheets_of_operations_are_withdrawn_from_the_reports(ground: Ground) -> None:
+    root = reports(ground)
+    before = snapshot(ground)
+    counted = run(ground, dry_run=True)
+    assert snapshot(ground) == before
+    done = run(ground)
+    assert counted.withdrawn == done.withdrawn == ("2021", "2025")
+    for folder in ("2021/interne", "2025/interne", "2025/interne/en"):
+        report = root / folder
+        there = {path.name for path in (*report.iterdir(), *(report / FOLDER).iterdir())}
+        assert there - {"en"} == {FOLDER, "index.html", "manifest.json", "rapport.html"}
+        notice = (report / FOLDER / "index.html").read_bytes()
+        assert b'href="../rapport.html"' in notice
+        manifest = json.loads((report / "manifest.json").read_text(encoding="utf-8"))
+        told = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
+        digest = hashlib.sha256(notice).hexdigest()
+        assert told.pop(f"{FOLDER}/index.html") == (len(notice), digest)
+        assert told == {"rapport.html": (1, "0" * 64)}
+        assert manifest["year"] == 1
+    public = {path: content for path, content in before.items() if "/2025/public/" in path}
+    assert public.items() <= snapshot(ground).items()
+    assert run(ground, date(2027, 6, 1)).withdrawn == (), "they are withdrawn already"
+
+
+def test_sheets_stay_when_no_operation_loses_anyone(ground: Ground) -> None:
+    ground.build([Line("C", "2025-04-01", MIXED, 4)], PATHWAYS)
+    root = reports(ground)
+    done = run(ground)
+    assert (done.people, done.hour_lines, done.withdrawn) == (1, 0, ())
+    assert (root / "2021/interne" / BOOK).is_file()
+
+
+def test_they_are_called_as_the_reports_call_them() -> None:
+    from spaser.defs import publishing
+    from spaser.publish import operation_pages, render
+
+    names = (publishing.AUDIENCE, operation_pages.FOLDER, sys.modules[render.__module__].OPERATIONS)
+    assert names == (INTERNAL, FOLDER, BOOK)
 
 
 def test_figures_of_the_years_touched_are_frozen_once(ground: Ground) -> None:
@@ -204,12 +276,15 @@ def snapshot(ground: Ground) -> dict[str, bytes]:
 STEPS = ("_freeze", "_rewrite")
 
 
-@pytest.mark.parametrize("after", range(10))
+@pytest.mark.parametrize("after", range(11))
 def test_a_purge_killed_anywhere_is_ended_by_the_next_one(
     tmp_path: Path, ground: Ground, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     whole = Ground(tmp_path / "whole", ground.connection)
     whole.build(LINES, PATHWAYS)
+    for each in (whole, ground):
+        each.write("curated.operation_people", OPERATION_PEOPLE)
+        reports(each)
     run(whole)
     count = iter(range(100))
     original: dict[str, Callable[..., Any]] = {n: getattr(module._Work, n) for n in STEPS}
@@ -231,6 +306,7 @@ def test_a_purge_killed_anywhere_is_ended_by_the_next_one(
     assert holders(ground.project.root, GONE) == []
     for table in whole.tables.names():
         assert ground.rows(table) == whole.rows(table), table
+    assert not list(ground.project.rendered("x").rglob(f"{INTERNAL}/**/{BOOK}"))
     assert run(ground).is_empty
 
 
@@ -315,7 +391,7 @@ def test_a_published_database_that_holds_persons_is_written_again(ground: Ground
         ).fetchall()
     assert ("curated.hour_lines",) not in names
     assert not [name for (name,) in names if name.startswith("privacy.")]
-    assert ("curated.hours",) in names
+    assert ("quality.inputs",) in names
     assert holders(ground.project.root, GONE) == []
 
 

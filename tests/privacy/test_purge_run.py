@@ -130,6 +130,7 @@ def test_figures_and_hours_are_the_same_after_a_purge_with_and_without_the_files
     assert (done.people, done.hour_lines) == (15, 19)
     gone = 15
     assert len(work.people()) == 16 - gone
+    assert work.rows("curated.operation_people") == []
     for files in ("kept", "deleted"):
         if files == "deleted":
             found = work.purge(with_inputs=True)
@@ -143,6 +144,8 @@ def test_figures_and_hours_are_the_same_after_a_purge_with_and_without_the_files
             assert differing(before[table], after) <= {"people"}, (table, files)
             known = {row["people"] for row in before[table]} | {None}
             assert {row["people"] for row in after} <= known, (table, files)
+        told = [(row["axis"], row["people"]) for row in work.rows("curated.operation_people")]
+        assert told == [("erased", 15)], "who is left is not broken down"
         assert work.without_people() == hours, files
         assert len(work.people()) == 16 - gone, files
 

@@ -77,7 +77,7 @@ def add(tables: Tables, cards: Catalogue | None = None, copies: int = 0) -> None
 
 
 def publics() -> list[dict[str, Any]]:
-    """Who worked in the first operation: six people."""
+    """Who worked in the first operation: six people; the second lost three to a purge."""
     counted = (
         ("sex", "female", 2, "200.50"),
         ("sex", "male", 4, "440.00"),
@@ -86,10 +86,11 @@ def publics() -> list[dict[str, Any]]:
         ("exit_status_6_months", "sustainable", 1, "140.50"),
         ("exit_status_6_months", "unknown", 5, "500.00"),
     )
+    erased = {"operation_id": "OP-B", "axis": "erased", "member": "erased", "people": 3}
     return [
         {"operation_id": "OP-A", "axis": axis, "member": name, "people": n, "hours": Decimal(hours)}
         for axis, name, n, hours in counted
-    ]
+    ] + [erased | {"hours": None}]
 
 
 def _as(name: str, place: int) -> dict[str, Any]:
@@ -131,8 +132,8 @@ def operations() -> list[dict[str, Any]]:
             "companies": 2,
             "missing_hours": Decimal("192.50"),
             "computed_penalty_eur": Decimal("38500.00"),
-            "penalty_words_fr": "192,50 h × 200 € = 38 500 €, calculée et non notifiée",
-            "penalty_words_en": "192.50 h × 200 € = 38,500 €, computed and not notified",
+            "penalty_words_fr": "192,50 h × 200 € = 38 500 €. Notifié en partie.",
+            "penalty_words_en": "192.50 h × 200 € = 38,500 €. Notified in part.",
             "notified_penalty_eur": Decimal("4000.00"),
             "waived_penalty_eur": Decimal("0.00"),
             "returns_missing": 1,
@@ -314,6 +315,8 @@ def hours(name: str) -> list[dict[str, Any]]:
     other = shared | {"month": dt.date(2025, 10, 1)}
     return [
         *lines,
+        # After the day of the report: in no table of the sheet.
+        lines[0] | {"line_id": f"{name} L", "month": dt.date(AT.year + 1, 1, 1)},
         other | {"line_id": f"{name} P", "outcome": "pending", "hours_pending": Decimal(40)},
         other
         | {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaser.guards import is_risky
-from spaser.publish import render, render_public
+from spaser.publish import consolidation, render, render_public
+from spaser.publish.clauses import Published
 from spaser.publish.operation_book import MAX_TITLE, sheet_titles
 from spaser.publish.operation_view import slugs
 from spaser.warehouse import Tables
@@ -99,9 +102,9 @@ def test_a_computed_penalty_is_not_a_notified_one(sheet: str) -> None:
     assert DECISION in text_of(part)
     assert rows_of(part, "Pénalités de l'opération") == [
         [
-            "Calculée, non notifiée",
+            "Calculée",
             "38 500,00 €",
-            "192,50 h × 200 € = 38 500 €, calculée et non notifiée",
+            "192,50 h × 200 € = 38 500 €. Notifié en partie.",
         ],
         [
             "Notifiée par l'acheteur",
@@ -110,6 +113,13 @@ def test_a_computed_penalty_is_not_a_notified_one(sheet: str) -> None:
         ],
         ["Levée par l'acheteur", "0,00 €", "Aucune au journal."],
     ]
+
+
+def test_an_undecided_penalty_says_that_it_is_not_notified(clause_report: Path) -> None:
+    page = (clause_report / "operations" / "op-b.html").read_text("utf-8")
+    (head, *_), notified, waived = rows_of(section(page, "penalites"), "Pénalités de l'opération")
+    assert head == "Calculée, non notifiée"
+    assert [notified[1], waived[1]] == ["0,00 €", "0,00 €"]
 
 
 def test_versions_tell_how_the_hours_are_computed(sheet: str) -> None:
@@ -192,6 +202,16 @@ def test_the_internal_sheet_says_who_worked_and_what_became_of_them(clause_repor
     exits = section(page, "sorties")
     (six,) = [line for line in tidy(exits).split("</tr>") if "140,5" in line]
     assert "Emploi durable" in six or "durable" in six
+
+
+def test_an_operation_that_lost_people_says_so_instead_of_who_is_left(clause_report: Path) -> None:
+    page = (clause_report / "operations" / "op-b.html").read_text("utf-8")
+    people, exits = section(page, "personnes"), section(page, "sorties")
+    assert "Dont personnes effacées 3" in text_of(people)
+    for part in (people, exits):
+        assert "Personnes effacées : leur durée de conservation est échue." in text_of(part)
+    assert "par sexe" not in text_of(people).split("Personnes effacées :")[0]
+    assert "Aucune situation de sortie" not in text_of(exits)
 
 
 def test_the_public_sheet_says_nothing_of_them(public: Path) -> None:
@@ -308,7 +328,7 @@ def test_the_workbook_has_a_sheet_to_print_for_each_operation(clause_report: Pat
     fiche = book[book.sheetnames[3]]
     cells = {str(row[0].value): row for row in fiche.iter_rows()}
     assert cells["Heures validées"][1].value == 640.5
-    assert cells["Calculée, non notifiée"][1].value == 38500
+    assert cells["Calculée"][1].value == 38500
     assert DECISION in [tidy(str(row[0].value)) for row in fiche.iter_rows()]
     programme = book["002 Entretien des écoles"]
     secret = [row for row in programme.iter_rows(values_only=True) if row[0] == "École B"]
@@ -352,6 +372,31 @@ def test_the_consolidation_holds_published_totals_and_names_the_hidden(clause_re
     )
     assert [field["name"] for field in schema["fields"]] == list(rows[0])
     assert all(field["title"] and field["description"] for field in schema["fields"])
+
+
+def test_a_buyer_with_nothing_validated_is_not_one_of_the_buyers() -> None:
+    def totals(buyer: str, hours: str | None, pending: str) -> list[Published]:
+        return [
+            Published(2025, buyer, "*", "*", "hours", hours and Decimal(hours), hours is not None),
+            Published(2025, buyer, "*", "*", "pending_hours", Decimal(pending), True),
+        ]
+
+    published = [
+        *totals("*", "3000", "12"),
+        *totals("00020001000010", "3000", "0"),
+        *totals("00020002000019", "0", "12"),
+        *totals("00020003000018", None, "0"),
+    ]
+    run = SimpleNamespace(scheme="x")
+    context = SimpleNamespace(buyer=str)
+    rows = {row[2]: row for row in consolidation._rows(context, run, published)}
+    assert {buyer: row[8] for buyer, row in rows.items()} == {
+        "*": "2",
+        "00020001000010": "1",
+        "00020002000019": "0",
+        # Hidden hours are not none.
+        "00020003000018": "1",
+    }
 
 
 def test_english_pages_are_in_english(clause_tables: Tables, tmp_path: Path) -> None:

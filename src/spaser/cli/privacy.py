@@ -182,8 +182,9 @@ def seal(
     ] = None,
 ) -> None:
     """Retient ce qui est publié et masqué d'une année. / Records what a year's edition tells."""
+    from spaser.exclusive import alone
+    from spaser.privacy.editions import require_printed, sealed
     from spaser.privacy.editions import seal as record
-    from spaser.privacy.editions import sealed
     from spaser.scheme import load_scheme
     from spaser.warehouse import Tables
 
@@ -191,8 +192,11 @@ def seal(
     name = load_scheme(project, scheme).name
     tables = Tables(project.curated(name))
     day = _past_day(on, "--on")
-    before = len(sealed(tables, year))
-    path = record(tables, year, day)
+    with alone(project, name):
+        require_printed(project, name, year)
+        before = len(sealed(tables, year))
+        path = record(tables, year, day)
+        editions = sealed(tables, year)
     if path is None:
         raise InputError(
             f"Aucun chiffre sur des personnes pour {year} dans « {name} » : il n'y a rien à "
@@ -201,7 +205,6 @@ def seal(
             f"No figure about people for {year} in “{name}”: there is nothing to seal. Check "
             f"--year, or add the hour logs and run `spaser run {name}`.",
         )
-    editions = sealed(tables, year)
     figures, hidden = len(editions[-1].figures), len(editions[-1].hidden)
     if len(editions) == before:
         say(
@@ -306,6 +309,12 @@ def _say_counted(counted: Purge) -> None:
         f"{counted.people}; lines of hours: {counted.hour_lines}; rows of files: "
         f"{counted.staged_rows}. Years whose figures about people will be frozen: {years}.",
     )
+    if counted.withdrawn:
+        years = ", ".join(counted.withdrawn)
+        say(
+            f"Fiches d'opération internes à retirer des rapports : {years}.",
+            f"Internal operation sheets to withdraw from the reports: {years}.",
+        )
     for file in counted.deleted:
         say(f"Fichier à supprimer : {file.name}", f"File to delete: {file.name}")
 
@@ -327,6 +336,16 @@ def _say_done(done: Purge, *, with_inputs: bool) -> None:
         say(
             "L'historique Dagster nommait un pseudonyme effacé : il a été retiré.",
             "The Dagster history named an erased pseudonym: it was dropped.",
+        )
+    if done.withdrawn:
+        years = ", ".join(done.withdrawn)
+        say(
+            "Fiches d'opération internes retirées, car elles montraient les personnes effacées : "
+            f"{years}. « spaser run --year ANNÉE » les refait sans elles. Les copies déjà "
+            "transmises restent à effacer par vous.",
+            "Internal operation sheets withdrawn, because they showed the erased persons: "
+            f"{years}. `spaser run --year YEAR` makes them again without them. Copies sent "
+            "already are yours to erase.",
         )
     if not done.is_empty:
         say(

@@ -3,22 +3,26 @@
 Each table is the SQL of its card over relations that this module makes first:
 
 - `received_<feeds>`: the typed rows that count. The same file given twice counts once. So does a
-  row that a later export repeats (the n-th equal row of one file is the n-th of another), but for
-  hour lines and participants: a repeated hour line is judged with the hours, by its person.
+  row that a later export repeats, in whatever writing (the n-th equal row of one file is the n-th
+  of another), but for hour lines and participants: a repeated hour line is judged with the hours,
+  by its person.
 - `contract_links`: one row per reference as written (buyer_id, contract_reference, lot_number),
   with `contract_uids` (empty when nothing is found), `contract_uid` (where one contract is named
-  and found), `contract_buyer`, and what was not found (`unknown_parts`) or needs a lot
-  (`unclear_parts`).
+  and found), `pooled_uids` (where several are named and all are found), `contract_buyer`, and what
+  was not found (`unknown_parts`) or needs a lot (`unclear_parts`).
 - `linked_<feeds>`, for the tables whose rows name a company: `received_<feeds>` with what each row
-  stands for in the register (`linked_contract`, `linked_contracts`, `linked_buyer`), among the
-  commitments (`linked_commitment`) and among the companies (`linked_company`).
+  stands for in the register (`linked_contract`, `linked_contracts`, `linked_buyer`; `linked_pool`:
+  the contracts of a pooled commitment that it names), among the commitments (`linked_commitment`)
+  and among the companies (`linked_company`).
 
 A contract is never guessed: what the register does not single out is null, and a finding says so.
 """
 
 from __future__ import annotations
 
-from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds
+from collections.abc import Iterator, Mapping
+
+from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds, RegisterField
 from spaser.curate import typed
 from spaser.findings import Balance, write_balances
 from spaser.warehouse import Connection, Tables
@@ -107,9 +111,7 @@ def _keep_once(connection: Connection, catalogue: Catalogue, feeds: Feeds) -> No
     if feeds in PEOPLE_FEEDS:
         connection.execute(f"create or replace temp view received_{feeds} as select * {once}")
         return
-    content = ", ".join(
-        name for field in catalogue.staged_fields(feeds).values() for name in field.columns()
-    )
+    content = ", ".join(_content(catalogue.staged_fields(feeds)))
     connection.execute(
         f"""create or replace temp view numbered_rows as
         select *, min(source_file) over (partition by {content}, nth) as first_file
@@ -121,6 +123,19 @@ def _keep_once(connection: Connection, catalogue: Catalogue, feeds: Feeds) -> No
         select * exclude (nth, first_file) from numbered_rows where source_file = first_file"""
     )
     connection.execute(repeated)
+
+
+def _content(fields: Mapping[str, RegisterField]) -> Iterator[str]:
+    """What makes two rows one: the values read. The text counts where it could not be read."""
+    basis = ", tax_basis" if "tax_basis" in fields else ""
+    for name, field in fields.items():
+        if field.kind == "amount":
+            # An amount is asked for without VAT: to say so changes nothing.
+            yield f"case when {name} is null then {name}_text end"
+            yield f"case when {name} is not null then coalesce({name}_tax{basis}, 'ht') end"
+            yield name
+        else:
+            yield from field.columns()
 
 
 def _link_rows(connection: Connection, catalogue: Catalogue, card_key: str) -> None:
@@ -214,7 +229,7 @@ with written as (
         and s.lot_number is not distinct from p.lot_number and s.part = p.part
     group by all
 ), links as (
-    select buyer_id, contract_reference, lot_number, count(*) as part_count,
+    select buyer_id, contract_reference, lot_number,
         list_sort(list_distinct(flatten(list(coalesce(uids, []) order by part)))) as contract_uids,
         min(contract_buyer) as contract_buyer,
         string_agg(part, ' ; ' order by part) filter (where uids is null and not is_near)
@@ -223,9 +238,10 @@ with written as (
             as unclear_parts
     from judged group by buyer_id, contract_reference, lot_number
 )
-select * exclude (part_count),
-    case when part_count = 1 and len(contract_uids) = 1 then contract_uids[1] end as contract_uid
-from links
+select * exclude (is_found),
+    case when is_found and len(contract_uids) = 1 then contract_uids[1] end as contract_uid,
+    case when is_found and len(contract_uids) > 1 then contract_uids end as pooled_uids
+from (select *, coalesce(unknown_parts, unclear_parts) is null as is_found from links)
 """
 """A written part is first an exact uid; else an id of that buyer, and of the lot where one is
 written. Without a buyer the id must be of one buyer only in the whole register; without a lot it
@@ -250,7 +266,8 @@ with written as (
         company_id, company_name
     from received_{feeds} t
 ), rows_written as (
-    select row_number() over () as number, w.*, l.contract_uid, l.contract_uids, l.contract_buyer,
+    select row_number() over () as number, w.*, l.contract_uid, l.contract_uids, l.pooled_uids,
+        coalesce(l.pooled_uids, [l.contract_uid]) as named_uids,
         coalesce(l.contract_buyer, w.buyer_id) as owner, siret_written(w.company_id) as siret,
         company_key(w.company_name) as name_key, lot_key(w.lot_number) as lot,
         company_key(w.operation) as operation_key
@@ -264,9 +281,13 @@ with written as (
         company_key(company_name) as name_key
     from known_commitments
 ), by_contract as (
+    -- It holds every contract that the row names.
     select w.number, c.commitment_id, 1 as rank, c.lot, c.operation_key, c.company_id, c.name_key
-    from rows_written w
-    join (select *, unnest(contract_uids) as uid from commitments) c on c.uid = w.contract_uid
+    from (select number, len(named_uids) as named, unnest(named_uids) as uid from rows_written) w
+    join (select *, unnest(contract_uids) as uid from commitments) c on c.uid = w.uid
+    group by w.number, w.named, c.contract_uids, c.commitment_id, c.lot, c.operation_key,
+        c.company_id, c.name_key
+    having count(*) = w.named
 ), by_reference as (
     select w.number, c.commitment_id, 2 as rank, c.lot, c.operation_key, c.company_id, c.name_key
     from (select *, unnest(list_transform(written_parts(contract_reference),
@@ -279,7 +300,7 @@ with written as (
     select w.number, arg_min(c.commitment_id, (c.rank, (w.lot = c.lot) is not true,
         (w.operation_key = c.operation_key) is not true,
         (w.siret = c.company_id or w.name_key = c.name_key) is not true, c.commitment_id)
-        ) as commitment_id
+        ) as commitment_id, min(c.rank) as rank
     from (from by_contract union all from by_reference) c join rows_written w using (number)
     group by w.number
 ), reach as (
@@ -306,7 +327,8 @@ with written as (
     group by number
 )
 select w.buyer_id, w.contract_reference, w.lot_number, w.operation, w.company_id, w.company_name,
-    w.contract_uid, w.contract_uids, w.owner, chosen.commitment_id,
+    w.contract_uid, w.contract_uids, case when chosen.rank = 1 then w.pooled_uids end as pool,
+    w.owner, chosen.commitment_id,
     coalesce(w.siret, named.siret, w.name_key, company_key(w.company_id)) as company
 from rows_written w
 left join chosen using (number)
@@ -319,7 +341,8 @@ or the commitment give to that name, else its name in small letters without acce
 _LINKED_ROWS = """
 create or replace temp view linked_{feeds} as
 select t.*, r.contract_uid as linked_contract, r.contract_uids as linked_contracts,
-    r.owner as linked_buyer, r.commitment_id as linked_commitment, r.company as linked_company
+    r.pool as linked_pool, r.owner as linked_buyer, r.commitment_id as linked_commitment,
+    r.company as linked_company
 from received_{feeds} t
 left join row_links r
     on r.buyer_id is not distinct from t.buyer_id

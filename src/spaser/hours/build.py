@@ -12,6 +12,7 @@ Builder = Callable[[Connection, Tables, Catalogue], int]
 """Writes a table, its findings and its balances, over the views of what it depends on."""
 
 BUILDERS: dict[str, Builder] = {
+    "curated/committed_contracts": followed.build_committed_contracts,
     "curated/returns": followed.build_returns,
     "curated/operations": operations.build_operations,
     "facts/operations": operations.build_operation_years,

@@ -1,7 +1,8 @@
 """What a contract owes: from the terms of a clause to the hours due on any day.
 
 A commitment holds for one contract, or for several that pool their hours. Its terms are dated: a
-revision (amendment) replaces the terms before it, an order adds its own. Conventions (DOMAIN §9):
+revision (amendment) replaces the terms that it gives and keeps the others of the version before it;
+an order adds its own, at the rates of the contract unless it gives others. Conventions (DOMAIN §9):
 hours of a formula are rounded half up to whole hours, order by order; in "1 h per N €" clauses only
 completed tranches count, over the trigger, on what is invoiced without VAT since the beginning.
 Both are parameters and are printed with the figure. What is missing leaves the due unknown, with
@@ -10,8 +11,9 @@ its reason: it is never zero.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -41,7 +43,9 @@ class Terms:
     `labour_share` amount_eur, labour_share, insertion_rate, hourly_cost_eur; `people` people, and
     hours_per_person where the contract gives it; `per_order` has one version per order, with its
     hours or what `labour_share` reads, and `order_id`. Amounts are without VAT; shares are 0–1.
-    `completed_tranches`: false counts the part of a tranche too.
+    `trade`: the trade whose labour share it is. `completed_tranches`: false counts the part of a
+    tranche too. `taken`: the terms that an earlier version gave, with the day of that version.
+    `line_id`: the row that it comes from.
     """
 
     valid_from: date
@@ -50,6 +54,7 @@ class Terms:
     hours: Decimal | None = None
     amount_eur: Decimal | None = None
     labour_share: Decimal | None = None
+    trade: str | None = None
     insertion_rate: Decimal | None = None
     hourly_cost_eur: Decimal | None = None
     trigger_eur: Decimal | None = None
@@ -58,6 +63,8 @@ class Terms:
     people: int | None = None
     hours_per_person: Decimal | None = None
     completed_tranches: bool = True
+    taken: tuple[tuple[str, date], ...] = ()
+    line_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,25 +87,63 @@ class Commitment:
         return tuple(latest[part] for part in sorted(latest))
 
 
+Row = dict[str, Any]
+
+
+def versions_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Row, ...]]:
+    """The rows of each commitment by its id, oldest first, mode and order said in each.
+
+    A row without a mode has that of the version before it of the same order, else of the contract.
+    An order without a number is known by the day it was placed (of several of one day, with its
+    rank), else, where it has hours or an amount, by its line: else it is a version of the contract.
+    """
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row["commitment_id"], []).append(row)
+    return {name: tuple(_completed(grouped[name])) for name in sorted(grouped)}
+
+
+def _completed(rows: Iterable[Mapping[str, Any]]) -> Iterable[Row]:
+    modes: dict[str | None, str | None] = {}
+    placed: Counter[tuple[date, date | None]] = Counter()
+    for row in sorted(rows, key=lambda row: row["valid_from"] or date.min):
+        order = row.get("order_id")
+        mode = row["commitment_mode"] or modes.get(order) or modes.get(None)
+        if order is None and mode == Mode.PER_ORDER:
+            order = _unnumbered(row, placed)
+        modes[order] = mode
+        yield {**row, "commitment_mode": mode, "order_id": order}
+
+
+def _unnumbered(row: Mapping[str, Any], placed: Counter[tuple[date, date | None]]) -> str | None:
+    """What an order without a number is called; null for a version of the contract."""
+    day = row.get("order_date")
+    if day is None:
+        has_volume = any(row.get(name) is not None for name in ("committed_hours", "amount"))
+        return row.get("commitment_line_id") if has_volume else None
+    placed[day, row["valid_from"]] += 1
+    rank = placed[day, row["valid_from"]]
+    return f"{day}" if rank == 1 else f"{day} ({rank})"
+
+
 def commitments_of(rows: Iterable[Mapping[str, Any]], settings: Settings) -> tuple[Commitment, ...]:
     """Commitments from the rows of a table, by their id.
 
     Grain of the rows: one per commitment, order and version. Columns: commitment_id, contract_uids
     (list: the contracts that share the hours), commitment_mode (null or unknown: the row has no
-    terms), valid_from, and the fields of `commitments_fields.csv` that a mode reads. A trade stands
-    for the labour share of the settings on that day where no share is written. The contracts of a
-    pool are those of all its versions.
+    terms, unless a version before it gives the mode), valid_from, and the fields of
+    `commitments_fields.csv` that a mode reads. What a version does not say stands as in the version
+    before it of the same mode and part; what an order does not say of its rates, as in the
+    contract's version. A trade stands for the labour share of the settings on that day where no
+    share is known for it. The contracts of a pool are those of all its versions.
     """
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        grouped.setdefault(row["commitment_id"], []).append(row)
     return tuple(
         Commitment(
             name,
             tuple(sorted({uid for row in versions for uid in row["contract_uids"] or ()})),
-            tuple(_terms(row, settings) for row in versions if _is_complete(row)),
+            tuple(_in_turn(filter(_is_complete, versions), settings)),
         )
-        for name, versions in sorted(grouped.items())
+        for name, versions in versions_of(rows).items()
     )
 
 
@@ -108,6 +153,7 @@ _COLUMNS = {
     "committed_hours": "hours",
     "amount": "amount_eur",
     "labour_share": "labour_share",
+    "trade": "trade",
     "insertion_rate": "insertion_rate",
     "hourly_cost": "hourly_cost_eur",
     "trigger_amount": "trigger_eur",
@@ -118,17 +164,57 @@ _COLUMNS = {
 }
 """Column of the table → field of the terms."""
 
+_KEPT = tuple(name for name in _COLUMNS.values() if name != "order_id")
+_RATES = tuple(name for name in _KEPT if name not in ("hours", "amount_eur"))
+"""What a version keeps of the one before it; what an order has of the contract: not its volume."""
+
+_FOLLOWS: dict[Mode, dict[str, str]] = {
+    Mode.LABOUR_SHARE: {"labour_share": "trade"},
+    Mode.PER_ORDER: {"labour_share": "trade", "hours": "amount_eur"},
+}
+"""A term that holds for another only: a version that changes the latter does not keep it."""
+
 
 def _is_complete(row: Mapping[str, Any]) -> bool:
     return row["commitment_mode"] in _MODES and row["valid_from"] is not None
 
 
-def _terms(row: Mapping[str, Any], settings: Settings) -> Terms:
-    values: dict[str, Any] = {field: row.get(column) for column, field in _COLUMNS.items()}
-    if values["labour_share"] is None and row.get("trade"):
-        share = settings.at("labour_share", row["trade"], row["valid_from"])
-        values["labour_share"] = share.value if share else None
-    return Terms(row["valid_from"], Mode(row["commitment_mode"]), **values)
+def _in_turn(rows: Iterable[Row], settings: Settings) -> Iterable[Terms]:
+    """The terms of one commitment's rows (oldest first), each with what it keeps."""
+    latest: dict[tuple[Mode, str | None], Terms] = {}
+    for row in rows:
+        values: dict[str, Any] = {field: row.get(column) for column, field in _COLUMNS.items()}
+        mode, line = Mode(row["commitment_mode"]), row.get("commitment_line_id")
+        terms = Terms(row["valid_from"], mode, line_id=line, **values)
+        terms = _keeping(terms, latest.get((terms.mode, terms.order_id)), _KEPT)
+        if terms.order_id is not None:
+            terms = _keeping(terms, latest.get((terms.mode, None)), _RATES)
+        if terms.labour_share is None and terms.trade is not None:
+            share = settings.at("labour_share", terms.trade, terms.valid_from)
+            terms = replace(terms, labour_share=share.value if share else None)
+        latest[terms.mode, terms.order_id] = terms
+        yield terms
+
+
+def _keeping(terms: Terms, before: Terms | None, names: Iterable[str]) -> Terms:
+    """Terms with those that they do not give and that a version before them gave."""
+    if before is None:
+        return terms
+    follows = _FOLLOWS.get(terms.mode, {})
+    kept = {
+        name: getattr(before, name)
+        for name in names
+        if getattr(terms, name) is None
+        and getattr(before, name) is not None
+        and (name not in follows or _is_same(follows[name], terms, before))
+    }
+    given_on = dict(before.taken)
+    taken = tuple((name, given_on.get(name, before.valid_from)) for name in kept)
+    return replace(terms, **kept, taken=terms.taken + taken)
+
+
+def _is_same(name: str, terms: Terms, before: Terms) -> bool:
+    return getattr(terms, name) in (None, getattr(before, name))
 
 
 @dataclass(frozen=True)
@@ -218,6 +304,41 @@ _Amount = Callable[[Terms], Decimal | Words]
 """The euros that a clause per tranche counts, or why they are unknown."""
 
 
+def carries_hours(commitment: Commitment) -> bool | None:
+    """Whether some version or order asks for more than nothing, invoiced or not (SOC-03).
+
+    Per tranche: hours for a tranche, whatever is invoiced. A number of people is more than nothing,
+    also where it gives no hours. Null: no version says yes, and one at least cannot be computed.
+    """
+    return some(_asks(terms) for terms in commitment.terms if not _announces_orders(terms))
+
+
+def some(answers: Iterable[bool | None]) -> bool | None:
+    """Whether an answer is yes; null if none is and one is unknown, or if there is no answer."""
+    known = set(answers) or {None}
+    return True if True in known else None if None in known else False
+
+
+def _asks(terms: Terms) -> bool | None:
+    if fault_of(terms) is not None:
+        return None
+    # A trigger of zero makes no hours zero; nothing that divides can be.
+    values = (getattr(terms, name) for name in _read(terms) if name != "trigger_eur")
+    return all(value is None or value > 0 for value in values)
+
+
+def lacking(commitment: Commitment) -> tuple[tuple[Terms, Words], ...]:
+    """The versions whose hours cannot be computed, and why; invoices are not looked at.
+
+    One that announces orders lacks them where no order is known at all.
+    """
+    orders = [terms for terms in commitment.terms if not _announces_orders(terms)]
+    found = [(terms, fault_of(terms)) for terms in orders]
+    if not orders:
+        found = [(terms, _NO_ORDER) for terms in commitment.terms[-1:]]
+    return tuple((terms, fault) for terms, fault in found if fault is not None)
+
+
 def _owed(commitment: Commitment, at: date, amount: _Amount) -> Due:
     if not commitment.terms:
         return Due(None, None, (), _NO_TERMS)
@@ -254,9 +375,29 @@ def _unknown(reason: Words, people: int | None = None, *formula: Words) -> Due:
 
 
 def _of_part(terms: Terms, amount: _Amount) -> Due:
-    fault = _fault(terms)
+    fault = fault_of(terms)
     if fault is not None:
         return _unknown(fault)
+    due = _computed(terms, amount)
+    return replace(due, formula=tuple(_with_origin(terms, words) for words in due.formula))
+
+
+def _with_origin(terms: Terms, words: Words) -> Words:
+    """A formula with the versions that gave the terms which this one does not repeat."""
+    by_day: dict[date, list[Words]] = {}
+    for name, day in terms.taken:
+        if name in _read(terms):
+            by_day.setdefault(day, []).append(_NAMES[name])
+    for day, names in sorted(by_day.items()):
+        fr, en = ", ".join(name.fr for name in names), ", ".join(name.en for name in names)
+        words = Words(
+            f"{words.fr} (reprend de la version du {day:%d/%m/%Y} : {fr})",
+            f"{words.en} (as in the version of {day:%Y-%m-%d}: {en})",
+        )
+    return words
+
+
+def _computed(terms: Terms, amount: _Amount) -> Due:
     mode = _formula_of(terms)
     if mode is Mode.PER_TRANCHE:
         return _per_tranche(terms, amount(terms))
@@ -272,6 +413,11 @@ def _formula_of(terms: Terms) -> Mode:
     if terms.mode is Mode.PER_ORDER:
         return Mode.LABOUR_SHARE if terms.hours is None else Mode.FIXED
     return terms.mode
+
+
+def _read(terms: Terms) -> tuple[str, ...]:
+    """The names of the terms that the formula reads, those that it can do without at the end."""
+    return (*_NEEDS[_formula_of(terms)], *_MAY_READ.get(terms.mode, ()))
 
 
 def _values(terms: Terms, mode: Mode) -> list[Decimal]:
@@ -352,6 +498,7 @@ _NEEDS: dict[Mode, tuple[str, ...]] = {
     Mode.LABOUR_SHARE: ("amount_eur", "labour_share", "insertion_rate", "hourly_cost_eur"),
     Mode.PEOPLE: ("people",),
 }
+_MAY_READ: dict[Mode, tuple[str, ...]] = {Mode.PEOPLE: ("hours_per_person",)}
 _DIVIDES = {"tranche_eur", "hourly_cost_eur"}
 _SHARES = {"labour_share", "insertion_rate"}
 _NAMES = {
@@ -364,11 +511,12 @@ _NAMES = {
     "tranche_eur": Words("montant de la tranche", "amount of a tranche"),
     "hours_per_tranche": Words("heures par tranche", "hours per tranche"),
     "people": Words("nombre de personnes", "number of people"),
+    "hours_per_person": Words("heures par personne", "hours per person"),
 }
 
 
-def _fault(terms: Terms) -> Words | None:
-    """Why the terms cannot be computed, or null."""
+def fault_of(terms: Terms) -> Words | None:
+    """What is missing in the terms of a part, or cannot be; null if they can be computed."""
     needed = _NEEDS[_formula_of(terms)]
     missing = [_NAMES[name] for name in needed if getattr(terms, name) is None]
     if missing:

@@ -2,23 +2,25 @@
 
 Every item says what is found with its figures, and what to do, in both languages; the texts are
 rows of `assets/references/follow_up_kinds.csv`. Persons are looked at to find hours declared twice
-and proofs too old, and none is named: items hold counts only.
+and proofs that do not serve, and none is named: items hold counts only.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
-
-import pyarrow as pa
 
 from spaser.cards import Catalogue
-from spaser.hours.eligibility import criteria_of
-from spaser.hours.followed import Row, read_rows, reference_day, stand_in, write_rows
+from spaser.hours.carried import Move, Stays
+from spaser.hours.eligibility import Criterion, Proof, criteria_of, proof_state
+from spaser.hours.followed import Row, read_rows, stand_in, write_rows
+from spaser.hours.operations import Ledger, load_ledger
+from spaser.hours.report_day import LINES, reference_day
+from spaser.hours.returns import Frequency
 from spaser.hours.words import Words, number
 from spaser.warehouse import Connection, Tables
 
@@ -50,12 +52,13 @@ def build_follow_up(connection: Connection, tables: Tables, catalogue: Catalogue
     """`quality.follow_up`: one row per thing to do, by facilitator, as of the day of the run.
 
     Grain: an operation (clause_without_hours, hours_over_commitment, ended_short, behind_schedule,
-    pooled), a contract (clause_without_commitment, hours_without_commitment), an event
+    due_unknown, pooled), a contract (clause_without_commitment, hours_without_commitment), an event
     (carried_over), a company (return_missing by operation, quarantined by reason, pending,
     hours_without_contract by reference), companies that declare the same hours (double_counting),
-    a facilitator (proof_expired). A contract with a social clause and no commitment is a warning
-    where the register says that the clause is about insertion, else information; where neither
-    commitments nor hours are followed at all, there is no list.
+    a facilitator (proof_expired, proof_missing). A contract with a social clause and no commitment
+    is a warning where the register says that the clause is about insertion, else information; where
+    neither commitments nor hours are followed at all, there is no list. A carry-over is an error
+    where hours of it stay with the contract that was to hand them over.
     """
     key = "quality/follow_up"
     stand_in(connection, tables, catalogue, key)
@@ -67,11 +70,12 @@ def build_follow_up(connection: Connection, tables: Tables, catalogue: Catalogue
 
 
 def _items(connection: Connection, catalogue: Catalogue, at: date) -> Iterator[Item]:
+    ledger = load_ledger(connection, catalogue, at)
     connection.execute(_LINES_VIEW)
     operations = read_rows(connection, "select * from curated.operations order by operation_id")
     lines = dict(
         connection.execute(
-            "select commitment_id, count(*) from curated.hours "
+            f"select commitment_id, count(*) from {LINES} "
             "where commitment_id is not null group by all"
         ).fetchall()
     )
@@ -80,12 +84,12 @@ def _items(connection: Connection, catalogue: Catalogue, at: date) -> Iterator[I
     yield from _clauses_without_commitment(connection)
     yield from _hours_without_contract(connection)
     yield from _hours_without_commitment(connection)
-    yield from _carried_over(connection)
+    yield from _carried_over(connection, ledger, at)
     yield from _double_counting(connection)
-    yield from _returns_missing(connection)
+    yield from _returns_missing(connection, ledger, at)
     yield from _quarantined(connection, catalogue)
     yield from _pending(connection)
-    yield from _proofs_expired(connection, catalogue)
+    yield from _proofs(connection, catalogue)
 
 
 _LINES_VIEW = """
@@ -94,7 +98,8 @@ select h.* replace (coalesce(h.facilitator, o.facilitator) as facilitator)
 from curated.hours as h
 left join curated.operations as o on o.operation_id = h.commitment_id
 """
-"""The hour lines; a line that names no facilitator has its operation's."""
+"""The hour lines of the files, whatever their month (a wrong one is to be corrected too); a line
+that names no facilitator has its operation's."""
 
 
 def _row(item: Item, kind: Mapping[str, str]) -> Row:
@@ -144,10 +149,10 @@ def _month(day: date) -> Words:
     return Words(f"{day:%m/%Y}", f"{day:%Y-%m}")
 
 
-def _period(first: date, last: date) -> Words:
-    """A month, or a quarter of the calendar."""
-    if (first.year, first.month) == (last.year, last.month) and (last.month % 3 or first.day == 1):
-        return _month(first)
+def _period(last: date, frequency: Frequency) -> Words:
+    """A month, or a quarter of the calendar, by its last day."""
+    if frequency is Frequency.MONTHLY:
+        return _month(last)
     quarter = (last.month + 2) // 3
     return Words(f"T{quarter} {last.year}", f"Q{quarter} {last.year}")
 
@@ -174,7 +179,9 @@ def _company(row: Row) -> Words:
 
 
 def _of_operation(operation: Row, line_count: int, at: date) -> Iterator[Item]:
-    if line_count == 0 and _should_have_hours(operation, at):
+    short = list(_ended_short(operation, line_count))
+    yield from short
+    if line_count == 0 and not short and _should_have_hours(operation, at):
         yield _about(
             operation,
             "clause_without_hours",
@@ -182,8 +189,18 @@ def _of_operation(operation: Row, line_count: int, at: date) -> Iterator[Item]:
             start=_day(operation["start_date"]),
             due=_hours_owed(operation["due_hours"]),
         )
-    if line_count:
-        yield from _progress_items(operation, line_count)
+    if line_count and operation["alert"] == "behind":
+        yield _about(
+            operation,
+            "behind_schedule",
+            operation["scheduled_hours"] - operation["validated_hours"],
+            line_count,
+            alert=_both(operation, "alert"),
+        )
+    if _is_due_unknown(operation):
+        yield _about(
+            operation, "due_unknown", None, line_count, reason=_both(operation, "due_reason")
+        )
     yield from _over_commitment(operation, line_count)
     uids = operation["contract_uids"] or []
     if len(uids) > 1:
@@ -228,24 +245,48 @@ def _should_have_hours(operation: Row, at: date) -> bool:
     return bool(elapsed > _LATE_START or quarter)
 
 
-def _progress_items(operation: Row, line_count: int) -> Iterator[Item]:
-    validated, missing = operation["validated_hours"], operation["missing_hours"]
-    if operation["is_closed"] and missing:
-        yield _about(
-            operation,
-            "ended_short",
-            missing,
-            line_count,
-            end=_day(operation["end_date"]),
-            validated=_hours(validated),
-            due=_hours_owed(operation["due_hours"]),
-            penalty=_both(operation, "penalty_words"),
+def _ended_short(operation: Row, line_count: int) -> Iterator[Item]:
+    """A clause that is over and lacks hours, or people where it counts people alone."""
+    if not operation["is_closed"]:
+        return
+    missing = operation["missing_hours"]
+    if missing:
+        done = _hours(operation["validated_hours"])
+        owed, lacking = _hours_owed(operation["due_hours"]), _hours(missing)
+        said = Words(f"{done.fr} validées pour {owed.fr}", f"{done.en} validated for {owed.en}")
+    elif operation["alert"] == "short" and operation["due_hours"] is None:
+        worked, committed = operation["people"], operation["people_committed"]
+        lacking = _people(committed - worked)
+        done = _people(worked)
+        said = Words(
+            f"{done.fr} avec des heures validées pour {number(committed, 'fr')} engagées",
+            f"{done.en} with validated hours for {number(committed, 'en')} committed",
         )
-    elif operation["alert"] == "behind":
-        short = operation["scheduled_hours"] - validated
-        yield _about(
-            operation, "behind_schedule", short, line_count, alert=_both(operation, "alert")
-        )
+    else:
+        return
+    yield _about(
+        operation,
+        "ended_short",
+        missing,
+        line_count,
+        end=_day(operation["end_date"]),
+        done=said,
+        missing=lacking,
+        penalty=_both(operation, "penalty_words"),
+    )
+
+
+def _people(count: int) -> Words:
+    return _counted(count, "personne", "person", en_many="people")
+
+
+def _is_due_unknown(operation: Row) -> bool:
+    """Whether nothing says what a clause that has begun owes, in hours or in people."""
+    return (
+        operation["due_reason_fr"] is not None
+        and operation["people_committed"] is None
+        and operation["alert"] != "not_started"
+    )
 
 
 def _both(operation: Row, name: str) -> Words:
@@ -326,7 +367,7 @@ def _hours_without_contract(connection: Connection) -> Iterator[Item]:
         connection,
         f"""select facilitator, buyer_id, company_id, contract_reference,
             {_ONE.format("commitment_id")}, {_GATHERED}
-        from lines_followed where contract_uid is null and outcome <> 'rejected'
+        from lines_followed where list_contains(quarantine_reasons, 'unknown_contract')
         group by facilitator, buyer_id, company_id, contract_reference order by all""",
     ):
         reference = row["contract_reference"]
@@ -356,32 +397,69 @@ def _hours_without_commitment(connection: Connection) -> Iterator[Item]:
         )
 
 
-def _carried_over(connection: Connection) -> Iterator[Item]:
+def _carried_over(connection: Connection, ledger: Ledger, at: date) -> Iterator[Item]:
+    moves = ledger.carried.by(at).moves
     for row in read_rows(
         connection,
-        """select e.event_id, e.event_date, e.hours, e.to_contract_uid, e.commitment_id,
+        f"""select e.event_id, e.event_date, e.hours, e.to_contract_uid, e.commitment_id,
             e.contract_uid, e.contract_reference, coalesce(e.buyer_id, o.buyer_id) as buyer_id,
             coalesce(e.company_id, o.company_id) as company_id, o.facilitator, o.operation
         from curated.clause_events as e
         left join curated.operations as o on o.operation_id = e.commitment_id
-        where e.event = 'carry_over' order by e.event_id""",
+        where e.event = 'carry_over' and (e.event_date is null or e.event_date <= date '{at}')
+        order by e.event_id""",
     ):
         names = ("facilitator", "commitment_id", "contract_uid", "buyer_id", "company_id", "hours")
         taker = row["to_contract_uid"]
         giver = row["operation"] or row["commitment_id"] or row["contract_reference"]
-        settled = taker is not None and row["hours"] is not None
+        move = moves.get(row["event_id"])
         yield Item(
             "carried_over",
             (row["event_id"],),
             **{name: row[name] for name in names},
-            severity=None if settled else "warning",
+            severity=None if move is None or move.stays is None else "error",
             values={
                 "operation": _same(giver),
                 "hours": _hours(row["hours"]),
                 "to": _same(taker) if taker else Words("un marché inconnu", "an unknown contract"),
                 "date": _day(row["event_date"]),
+                "outcome": _WITHIN if move is None else _moved(move),
             },
         )
+
+
+_WITHIN = Words(
+    "les deux marchés doivent ces heures ensemble, rien ne change",
+    "the two contracts owe these hours together, nothing changes",
+)
+_STAYS = {
+    Stays.HOURS_UNKNOWN: Words("le nombre d'heures manque", "the number of hours is missing"),
+    Stays.GIVER_NOT_FOLLOWED: Words(
+        "le marché qui les reporte n'a pas d'engagement suivi",
+        "the contract that hands them over has no commitment followed",
+    ),
+    Stays.TAKER_NOT_FOLLOWED: Words(
+        "le marché qui les reçoit n'a pas d'engagement suivi",
+        "the contract that receives them has no commitment followed",
+    ),
+    Stays.DUE_UNKNOWN: Words(
+        "les heures dues par l'opération sont inconnues",
+        "the hours that the operation owes are unknown",
+    ),
+    Stays.OWED_LESS: Words(
+        "l'opération n'en devait pas davantage ce jour-là",
+        "the operation owed no more of them that day",
+    ),
+}
+
+
+def _moved(move: Move) -> Words:
+    hours = _hours(move.hours)
+    moved = Words(f"{hours.fr} y sont dues", f"{hours.en} are due there")
+    if move.stays is None:
+        return moved
+    why = _STAYS[move.stays]
+    return Words(f"{moved.fr}, pas plus : {why.fr}", f"{moved.en}, no more: {why.en}")
 
 
 # --- by company ----------------------------------------------------------------------------------
@@ -444,7 +522,12 @@ def _double_counting(connection: Connection) -> Iterator[Item]:
         )
 
 
-def _returns_missing(connection: Connection) -> Iterator[Item]:
+def _returns_missing(connection: Connection, ledger: Ledger, at: date) -> Iterator[Item]:
+    frequencies = {
+        item.name: Frequency(item.standing("return_frequency", at))
+        for item in ledger.followed
+        if item.standing("return_frequency", at) is not None
+    }
     by_company: dict[tuple[str, str], list[Row]] = {}
     for row in read_rows(
         connection,
@@ -468,14 +551,14 @@ def _returns_missing(connection: Connection) -> Iterator[Item]:
                     "relevés attendus et non reçus",
                     "returns due and not received",
                 ),
-                "periods": _periods(rows),
+                "periods": _periods(rows, frequencies[key[0]]),
                 "reminders": _reminded(rows),
             },
         )
 
 
-def _periods(rows: list[Row]) -> Words:
-    named = [_period(row["first_day"], row["last_day"]) for row in rows[:_NAMED_PERIODS]]
+def _periods(rows: list[Row], frequency: Frequency) -> Words:
+    named = [_period(row["last_day"], frequency) for row in rows[:_NAMED_PERIODS]]
     fr, en = ", ".join(words.fr for words in named), ", ".join(words.en for words in named)
     others = len(rows) - len(named)
     if others:
@@ -543,39 +626,60 @@ def _pending(connection: Connection) -> Iterator[Item]:
 
 # --- by facilitator ------------------------------------------------------------------------------
 
-_EXPIRED_SQL = """
-with decisions as (
-    select participation_id, facilitator, pseudonym, proof_date,
-        coalesce(hire_date, eligible_from) as hired_on, unnest(criteria) as code
-    from curated.participants
-    where proof_date is not null and not coalesce(criteria_partial, false)
-), judged as (
-    select participation_id, facilitator, pseudonym,
-        -- One criterion whose proof serves is enough.
-        bool_and(hired_on >= proof_date + to_months(months)) as is_expired
-    from decisions left join proof_months using (code)
-    group by all
-    having bool_and(months is not null)
-)
-select facilitator, count(distinct pseudonym) as people, count(*) as line_count
-from judged where is_expired and pseudonym is not null
-group by facilitator order by facilitator
+_DECISIONS_SQL = """
+select facilitator, pseudonym, coalesce(hire_date, eligible_from) as hired_on, proof_date, criteria,
+    count(*) as line_count
+from curated.participants
+where pseudonym is not null and eligible_from is not null and len(criteria) > 0
+    and not coalesce(criteria_partial, false)
+group by all order by all
 """
+_PROOF_KINDS = {
+    Proof.EXPIRED: "proof_expired",
+    Proof.LATER: "proof_missing",
+    Proof.UNDATED: "proof_missing",
+}
+"""What a proof that does not serve is told as."""
 
 
-def _proofs_expired(connection: Connection, catalogue: Catalogue) -> Iterator[Item]:
-    """People whose every criterion asks for a younger proof; counted, never named."""
-    criteria = criteria_of(catalogue.reference("eligibility_criteria"))
-    months: list[dict[str, Any]] = [
-        {"code": item.code, "months": item.proof_validity_months} for item in criteria
-    ]
-    schema = pa.schema([("code", pa.string()), ("months", pa.int32())])
-    connection.register("proof_months", pa.Table.from_pylist(months, schema=schema))
-    for row in read_rows(connection, _EXPIRED_SQL):
+def _proofs(connection: Connection, catalogue: Catalogue) -> Iterator[Item]:
+    """People eligible and hired without a proof that served that day; counted, never named.
+
+    One that serves is enough, of any criterion, on any line about that day. Who met a criterion
+    that asks no age of its proof lacks none.
+    """
+    criteria = {
+        item.code: item for item in criteria_of(catalogue.reference("eligibility_criteria"))
+    }
+    hirings: dict[tuple[str | None, str, date], list[Row]] = {}
+    for row in read_rows(connection, _DECISIONS_SQL):
+        key = (row["facilitator"], row["pseudonym"], row["hired_on"])
+        hirings.setdefault(key, []).append(row)
+    people: dict[tuple[str | None, str], set[str]] = {}
+    line_counts: Counter[tuple[str | None, str]] = Counter()
+    for (facilitator, pseudonym, hired_on), rows in hirings.items():
+        kind = _kind_of_proofs(rows, hired_on, criteria)
+        if kind is not None:
+            people.setdefault((facilitator, kind), set()).add(pseudonym)
+            line_counts[facilitator, kind] += sum(row["line_count"] for row in rows)
+    for (facilitator, kind), found in people.items():
         yield Item(
-            "proof_expired",
-            (row["facilitator"],),
-            facilitator=row["facilitator"],
-            line_count=row["line_count"],
-            values={"people": _counted(row["people"], "personne", "person", en_many="people")},
+            kind,
+            (facilitator,),
+            facilitator=facilitator,
+            line_count=line_counts[facilitator, kind],
+            values={"people": _people(len(found))},
         )
+
+
+def _kind_of_proofs(
+    rows: Iterable[Row], hired_on: date, criteria: Mapping[str, Criterion]
+) -> str | None:
+    """What is wrong with every proof of a hiring; null where one serves or cannot be judged."""
+    states = {
+        proof_state(criteria[code], row["proof_date"], hired_on) if code in criteria else None
+        for row in rows
+        for code in row["criteria"]
+    }
+    wrong = [kind for state, kind in _PROOF_KINDS.items() if state in states]
+    return wrong[0] if states <= _PROOF_KINDS.keys() else None

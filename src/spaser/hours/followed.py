@@ -1,14 +1,15 @@
 """Commitments as they are followed: terms, dates, companies, and the returns that are expected.
 
 A commitment's row can be a version or an order and need not repeat what an earlier one said: what
-stands on a day is what the last row in force says, column by column. Its dates are those of its
-rows, else those of its contracts in the register (notification, then duration).
+stands on a day is what the last row in force says, column by column (terms: those of the same mode
+and part, `commitments_of`). Its dates are those of its rows, else those of its contracts in the
+register (notification, then duration).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,19 @@ import pyarrow as pa
 
 from spaser.cards import Catalogue, TableCard
 from spaser.findings import Finding, findings_table, write_findings
-from spaser.hours.commitments import Commitment, Invoice, Invoiced, Mode, commitments_of
+from spaser.hours.commitments import (
+    Commitment,
+    Invoice,
+    Invoiced,
+    Mode,
+    carries_hours,
+    commitments_of,
+    lacking,
+    some,
+    versions_of,
+)
 from spaser.hours.parameters import Settings, month_end, plus_months
+from spaser.hours.report_day import LINES, reference_day, register_lines
 from spaser.hours.returns import (
     Frequency,
     Received,
@@ -74,15 +86,6 @@ def stand_in(connection: Connection, tables: Tables, catalogue: Catalogue, key: 
             connection.execute(f"create or replace view {name} as select {typed} where false")
 
 
-def reference_day(connection: Connection, tables: Tables) -> date | None:
-    """The day that stands for today: `as_of` of the run; null where nothing says it."""
-    if not tables.exists("quality.run"):
-        return None
-    found = connection.execute(f"select max(as_of) from {tables.scan('quality.run')}").fetchall()
-    day: date | None = found[0][0]
-    return day
-
-
 def write_step_findings(
     connection: Connection,
     tables: Tables,
@@ -108,7 +111,10 @@ class Company:
 
 @dataclass(frozen=True)
 class Followed:
-    """A commitment with its rows (oldest version first) and its contracts in the register."""
+    """A commitment with its rows (oldest version first) and its contracts in the register.
+
+    Each row says its mode and its order (`versions_of`).
+    """
 
     commitment: Commitment
     rows: tuple[Row, ...]
@@ -191,15 +197,13 @@ def settings_of(catalogue: Catalogue) -> Settings:
 def load_followed(connection: Connection, settings: Settings) -> tuple[Followed, ...]:
     """Every commitment of `curated.commitments`, by its id."""
     rows = read_rows(connection, _COMMITMENTS_SQL)
-    by_commitment: dict[str, list[Row]] = {}
-    for row in rows:
-        by_commitment.setdefault(row["commitment_id"], []).append(row)
+    by_commitment = versions_of(rows)
     contracts = {row["uid"]: row for row in read_rows(connection, _CONTRACTS_SQL)}
     holders = _holders(connection)
     return tuple(
         Followed(
             commitment,
-            tuple(by_commitment[commitment.commitment_id]),
+            by_commitment[commitment.commitment_id],
             tuple(contracts[uid] for uid in commitment.contracts if uid in contracts),
             tuple(
                 dict.fromkeys(
@@ -263,6 +267,42 @@ def load_invoiced(connection: Connection) -> Invoiced:
     return Invoiced(Invoice(*row.values()) for row in rows)
 
 
+# --- contracts with hours committed ---------------------------------------------------------------
+
+
+def build_committed_contracts(connection: Connection, tables: Tables, catalogue: Catalogue) -> int:
+    """`curated.committed_contracts`: does the clause of each contract ask for hours (SOC-03)?
+
+    One row per contract that a commitment names, read as the hours due are (`carries_hours`), at
+    any date: a version without one is the first. Null: no commitment of the contract says yes, and
+    one has terms that are missing or cannot be.
+
+    Findings: each version whose hours cannot be computed for want of a term, with what is missing.
+    Rows without a mode or a date have findings of their own.
+    """
+    key = "curated/committed_contracts"
+    stand_in(connection, tables, catalogue, key)
+    rows = [
+        row | {"valid_from": row["valid_from"] or date.min}
+        for row in read_rows(connection, _COMMITMENTS_SQL)
+    ]
+    lines = {row["commitment_line_id"]: row for row in rows}
+    versions = versions_of(rows)
+    answers: dict[str, list[bool | None]] = {}
+    findings: list[Finding] = []
+    for commitment in commitments_of(rows, settings_of(catalogue)):
+        unread = len(versions[commitment.commitment_id]) - len(commitment.terms)
+        asks = some([carries_hours(commitment), *[None] * unread])
+        for uid in commitment.contracts:
+            answers.setdefault(uid, []).append(asks)
+        for terms, fault in lacking(commitment):
+            finding = of_commitment("commitment_due_unknown", lines[str(terms.line_id)], None, None)
+            findings.append(replace(finding, detail=f"{fault.fr}{chr(31)}{fault.en}"))
+    write_step_findings(connection, tables, catalogue, "curated_committed_contracts", findings)
+    found = [{"uid": uid, "has_insertion_hours": some(given)} for uid, given in answers.items()]
+    return write_rows(connection, tables, catalogue.tables[key], found)
+
+
 # --- returns -------------------------------------------------------------------------------------
 
 _STAY = ("holder", "co_contractor")
@@ -301,6 +341,7 @@ def build_returns(connection: Connection, tables: Tables, catalogue: Catalogue) 
     findings: list[Finding] = []
     rows: list[Row] = []
     if at is not None:
+        register_lines(connection, at)
         for watch in _watches(connection, settings, at, findings):
             rows += _return_rows(watch, at)
             findings += _unexpected(watch, at)
@@ -339,7 +380,7 @@ order by commitment_id, event_date, event_id
 _DECLARED_SQL = f"""
 select commitment_id, company_id, month, min(company_name) as company_name,
     coalesce(bool_or(company_role in {_STAY}), false) as stays
-from curated.hours
+from {LINES}
 where commitment_id is not null and company_id is not null and month is not null
 group by commitment_id, company_id, month
 order by commitment_id, company_id, month
@@ -364,7 +405,7 @@ def _return_day(followed: Followed, settings: Settings, at: date, findings: list
     return int(usual.value) if usual else 15
 
 
-def of_commitment(rule: str, row: Row, field: str, value: str | None) -> Finding:
+def of_commitment(rule: str, row: Row, field: str | None, value: str | None) -> Finding:
     """A finding at a row of commitments."""
     return Finding(
         rule,

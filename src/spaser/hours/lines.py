@@ -2,7 +2,14 @@
 
 A company declares; the facilitator validates, corrects or rejects. A line that cannot be right is
 set apart (quarantine) with every reason, whatever was decided on it, unless it was rejected. Only
-validated hours enter a published figure. For any set of lines, in lines and in hours:
+validated hours enter a published figure.
+
+The company's return and the facilitator's log may both hold the line. Of the lines of one claim
+(one person, month, contract, kind of hours, company where it is known, and declared hours), one
+that is decided supersedes those that are not, and the latest decision those before it; what is
+superseded is set apart as a duplicate, a rejected line included.
+
+For any set of lines, in lines and in hours:
 
     declared = validated + corrected away + rejected + pending + quarantined
 
@@ -10,18 +17,21 @@ validated hours enter a published figure. For any set of lines, in lines and in 
 
 The SQL reads three relations:
 
-- `hour_lines`, one row per line: line_id, contract_uid (null: no known contract is named),
-  company_id, pseudonym (null: no usable id), month (its first day), declared_hours,
-  validated_hours DECIMAL(18,2), line_state, hour_kind, modality, work_contract_type, hire_date,
-  source_file, source_pointer. Other columns are kept.
-- `clause_contracts`, one row per contract: contract_uid, start_date, end_date (null: not known),
-  permanent_hire_months (null: the contract counts no permanent hire longer than the rule).
-- `eligibility_periods`: see `spaser.hours.eligibility.PERIODS_SQL`.
+- `hour_lines`, one row per line: line_id, clause_key (the contract, or the contracts of a pooled
+  commitment, that the line names; null: none known), company_id, pseudonym (null: no usable id),
+  month (its first day), declared_hours, validated_hours DECIMAL(18,2), line_state, decided_date,
+  hour_kind, modality, work_contract_type, hire_date, source_file, source_pointer. Other columns
+  are kept.
+- `clause_terms`, one row per clause_key: start_date, end_date (null: not known),
+  permanent_hire_months (null: no permanent hire counts longer than the rule).
+- `eligibility_periods`: see `spaser.hours.eligibility.PERIODS_SQL`; its contract_uid is a
+  clause_key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -45,12 +55,13 @@ class Reason(StrEnum):
     NEGATIVE = "negative"
     DECISION_UNCLEAR = "decision_unclear"
     OUTSIDE_CONTRACT = "outside_contract"
+    AFTER_REPORT_DAY = "after_report_day"
     DUPLICATE = "duplicate"
     DUPLICATE_DIFFERS = "duplicate_differs"
-    OVER_MONTH_LIMIT = "over_month_limit"
     UNKNOWN_PERSON = "unknown_person"
     NOT_ELIGIBLE = "not_eligible"
     ELIGIBILITY_ENDED = "eligibility_ended"
+    OVER_MONTH_LIMIT = "over_month_limit"
 
 
 BUCKETS = ("validated", "corrected_away", "rejected", "pending", "quarantined")
@@ -76,7 +87,51 @@ _DECISION = """
 in before anyone decides."""
 
 
-def classify_sql(month_limit: Decimal) -> str:
+_REPEATED = """groups as (
+    select pseudonym, month, clause_key, kind_of_hours, min(line_id) as alike
+    from decided
+    where pseudonym is not null and month is not null and clause_key is not null
+    group by pseudonym, month, clause_key, kind_of_hours having count(*) > 1
+), claimed as (
+    -- A company that a line does not name is the one that the lines of the same hours name.
+    select line_id, alike, declared_hours, decision, modality, decided_date, company_id,
+        coalesce(company_id, case when min(company_id) over same = max(company_id) over same
+            then min(company_id) over same end) as company,
+        decision <> 'pending' and line_state is distinct from 'declared' as is_decided,
+        case decision when 'pending' then null when 'validated' then declared_hours
+            else validated_hours end as decided_hours
+    from decided join groups using (pseudonym, month, clause_key, kind_of_hours)
+    window same as (partition by alike, declared_hours)
+), ordered as (
+    select *, row(company, declared_hours, decided_hours, decision, modality) as content,
+        case when is_decided then coalesce(decided_date < max(decided_date)
+                filter (where is_decided) over claim, false)
+            else bool_or(is_decided) over claim end as is_superseded
+    from claimed
+    window claim as (partition by alike, declared_hours, company)
+), standing as (
+    -- What is rejected may contradict another decision on these hours, never other hours.
+    select line_id,
+        min(content) over claim <> max(content) over claim
+            or (decision <> 'rejected' and min(content) filter (where decision <> 'rejected')
+                over every <> max(content) filter (where decision <> 'rejected') over every)
+            as differs,
+        row_number() over (partition by alike, content order by company_id is null, line_id)
+            as copy_number
+    from ordered where not is_superseded
+    window claim as (partition by alike, declared_hours, company),
+        every as (partition by alike)
+), repeated as (
+    select line_id, differs, copy_number > 1 and not differs as is_duplicate from standing
+    union all
+    select line_id, false, true from ordered where is_superseded
+)"""
+"""Which of the lines of one person, month, contract and kind of hours repeat another in all that
+counts or are superseded by it (`is_duplicate`), and which stand and contradict each other, nothing
+saying which is right (`differs`). A line that is alone has no row."""
+
+
+def classify_sql(month_limit: Decimal, at: date | None = None) -> str:
     """Every line with its outcome.
 
     Grain and columns of `hour_lines`, and beside them:
@@ -89,8 +144,11 @@ def classify_sql(month_limit: Decimal) -> str:
       null where the hours are unknown.
 
     The rows are in no order. `month_limit`: the hours of a person in a month above which all of
-    that month is set apart.
+    that month is set apart. Lines set apart for another reason weigh on each other only. `at`: the
+    day of the report, when months that begin later cannot have been worked; none when not known.
     """
+    future = "false" if at is None else f"l.month > date '{at}'"
+    limit = f"cast('{month_limit:f}' as decimal(18,2))"
     return f"""
 with stated as (
     select * replace (coalesce(declared_hours, validated_hours) as declared_hours),
@@ -100,35 +158,12 @@ with stated as (
     select *, {_DECISION} as decision,
         coalesce(hour_kind, 'work') as kind_of_hours
     from stated
-), repeated as (
-    -- A copy repeats a line in all that counts; lines of one person, month and contract that are no
-    -- copies of each other contradict, and nothing says which is right.
-    select line_id, row_number() over copies as copy_number,
-        min(content) over alike <> max(content) over alike as differs
-    from (
-        select *, row(company_id, declared_hours, validated_hours, decision, modality) as content
-        from decided
-        where decision <> 'rejected' and pseudonym is not null and month is not null
-            and contract_uid is not null
-    )
-    window alike as (partition by pseudonym, month, contract_uid, kind_of_hours),
-        copies as (partition by pseudonym, month, contract_uid, kind_of_hours, content
-            order by line_id)
-), months as (
-    select pseudonym, month
-    from decided left join repeated using (line_id)
-    where decision <> 'rejected' and pseudonym is not null and month is not null
-        and coalesce(copy_number, 1) = 1
-    group by pseudonym, month
-    having sum(greatest(case when decision in ('validated', 'corrected')
-        then coalesce(validated_hours, declared_hours) else declared_hours end, 0))
-        > cast('{month_limit:f}' as decimal(18,2))
-), worked as (
-    select distinct pseudonym, contract_uid, month, work_contract_type, hire_date
+), {_REPEATED}, worked as (
+    select distinct pseudonym, clause_key, month, work_contract_type, hire_date
     from decided
     where pseudonym is not null and month is not null
 ), covered as (
-    select w.pseudonym, w.contract_uid, w.month, w.work_contract_type, w.hire_date,
+    select w.pseudonym, w.clause_key, w.month, w.work_contract_type, w.hire_date,
         bool_or(month < coalesce(least(end_stated, greatest(end_by_rule,
             -- Hours of a permanent hire count longer where the contract says so.
             case when work_contract_type = 'permanent' and hire_date >= eligible_from
@@ -137,44 +172,58 @@ with stated as (
             date '9999-12-31')) as is_covered
     from worked as w
     join eligibility_periods as p on p.pseudonym = w.pseudonym
-        and (p.contract_uid is null or p.contract_uid = w.contract_uid)
+        and (p.contract_uid is null or p.contract_uid = w.clause_key)
         and eligible_from <= last_day(month)
-    left join clause_contracts as c on c.contract_uid = w.contract_uid
+    left join clause_terms as c on c.clause_key = w.clause_key
     group by all
 ), judged as (
-    select l.*,
+    select l.*, coalesce(is_duplicate, false) as is_duplicate, coalesce(differs, false) as differs,
+        case when decision in ('validated', 'corrected')
+            then coalesce(validated_hours, declared_hours) else declared_hours end as weight,
         list_filter([
-            case when c.contract_uid is null then 'unknown_contract' end,
+            case when c.clause_key is null then 'unknown_contract' end,
             case when l.month is null then 'unknown_month' end,
             case when declared_hours is null then 'unknown_hours' end,
             case when declared_hours < 0 or validated_hours < 0 then 'negative' end,
             case when decision = 'unclear' then 'decision_unclear' end,
             case when last_day(l.month) < start_date or l.month > end_date
                 then 'outside_contract' end,
-            case when not differs and copy_number > 1 then 'duplicate' end,
-            case when differs then 'duplicate_differs' end,
-            case when m.month is not null then 'over_month_limit' end,
+            case when {future} then 'after_report_day' end,
+            case when r.is_duplicate then 'duplicate' end,
+            case when r.differs then 'duplicate_differs' end,
             case when l.pseudonym is null then 'unknown_person' end,
             -- Eligibility may be for one contract: without it, nothing can be said.
-            case when c.contract_uid is not null and l.pseudonym is not null
+            case when c.clause_key is not null and l.pseudonym is not null
                 and l.month is not null and is_covered is null then 'not_eligible' end,
-            case when c.contract_uid is not null and not is_covered then 'eligibility_ended' end
+            case when c.clause_key is not null and not is_covered then 'eligibility_ended' end
         ], lambda reason: reason is not null) as reasons
     from decided as l
-    left join clause_contracts as c on c.contract_uid = l.contract_uid
+    left join clause_terms as c on c.clause_key = l.clause_key
     left join repeated as r on r.line_id = l.line_id
-    left join months as m on m.pseudonym = l.pseudonym and m.month = l.month
     left join covered as v on v.pseudonym = l.pseudonym and v.month = l.month
-        and v.contract_uid is not distinct from l.contract_uid
+        and v.clause_key is not distinct from l.clause_key
         and v.work_contract_type is not distinct from l.work_contract_type
         and v.hire_date is not distinct from l.hire_date
+), months as (
+    select pseudonym, month, sum(weight) as all_hours,
+        sum(weight) filter (where len(reasons) = 0) as good_hours
+    from judged
+    where decision <> 'rejected' and pseudonym is not null and month is not null
+        and not is_duplicate and weight > 0
+    group by pseudonym, month
+    having all_hours > {limit}
+), limited as (
+    select j.* replace (case
+            when case when len(reasons) = 0 then good_hours else all_hours end > {limit}
+            then list_append(reasons, 'over_month_limit') else reasons end as reasons)
+    from judged as j left join months as m on m.pseudonym = j.pseudonym and m.month = j.month
 ), ended as (
     select *,
-        case when decision = 'rejected' then 'rejected'
+        case when decision = 'rejected' and not is_duplicate and not differs then 'rejected'
             when len(reasons) > 0 then 'quarantined' else decision end as outcome
-    from judged
+    from limited
 )
-select * exclude (kind_of_hours, reasons),
+select * exclude (kind_of_hours, is_duplicate, differs, weight, reasons),
     case when outcome = 'quarantined' then reasons else [] end as quarantine_reasons,
     declared_hours as hours_declared,
     {_bucket("outcome in ('validated', 'corrected')", "coalesce(validated_hours, declared_hours)")}
@@ -238,13 +287,13 @@ from (
 def findings_sql(classified: str) -> str:
     """One finding per line set apart and reason, in the raw columns of findings.
 
-    It points at the file and the line and names the contract; never the person, the hours, nor any
-    text of the log, where a name could be.
+    It points at the file and the line and names the contract, else the commitment; never the
+    person, the hours, nor any text of the log, where a name could be.
     """
     return f"""
 select 'hours_' || reason as rule, source_file, source_pointer, 'curated.hours' as table_name,
-    contract_uid as key, cast(null as varchar) as field, cast(null as varchar) as value,
-    cast(null as varchar) as detail
+    coalesce(contract_uid, commitment_id) as key, cast(null as varchar) as field,
+    cast(null as varchar) as value, cast(null as varchar) as detail
 from (select unnest(quarantine_reasons) as reason, * from {classified})
 order by rule, source_file, source_pointer
 """

@@ -1,11 +1,12 @@
 """Operations: from the commitment to the balance, on the day of the report and year by year.
 
-What is owed: the terms in force on the day (`hours_due`), less the hours carried over to another
-contract, more those received from one; a carried hour is owed once. A clause that is fixed, by
-share of labour, by people or by order owes all of it from the start, and its schedule says how much
-was to be done by a day; a clause by tranche owes what is invoiced so far, at closure too. An
-operation is closed on the day after which nothing more is to be performed (`end_date` ≤ the day).
-Only validated hours count against it.
+What is owed: the terms in force on the day (`hours_due`), less the debt of hours carried over to
+another contract, more the one received (`carried`); a carried hour is owed once. A clause that is
+fixed, by share of labour, by people or by order owes all of it from the start, and its schedule
+says how much was to be done by a day; a clause by tranche owes what is invoiced so far, at closure
+too. An operation is closed on the day after which nothing more is to be performed (`end_date` ≤ the
+day).
+Only validated hours count against it, of the months begun by the day (`report_day`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from decimal import Decimal
 from spaser.cards import Catalogue
 from spaser.errors import InputError
 from spaser.findings import Finding
+from spaser.hours.carried import CarryOvers, load_carry_overs
 from spaser.hours.commitments import Due, Invoiced, Mode, hours_committed, hours_due
 from spaser.hours.followed import (
     Followed,
@@ -26,13 +28,21 @@ from spaser.hours.followed import (
     load_invoiced,
     of_commitment,
     read_rows,
-    reference_day,
     settings_of,
     stand_in,
     write_rows,
     write_step_findings,
 )
-from spaser.hours.penalties import Penalty, Rates, late_days, missing_hours, penalty
+from spaser.hours.penalties import (
+    Decided,
+    Penalty,
+    Rates,
+    late_days,
+    missing_hours,
+    penalty,
+    total_known,
+)
+from spaser.hours.report_day import LINES, reference_day, register_lines
 from spaser.hours.schedule import (
     Linear,
     Milestones,
@@ -51,35 +61,30 @@ _UNDATED_MODES = (Mode.PER_TRANCHE, Mode.PER_ORDER)
 
 
 @dataclass(frozen=True)
-class Carried:
-    """Hours that a contract hands over to another; ids of commitments, null if not followed."""
-
-    day: date | None
-    hours: Decimal
-    giver: str | None
-    taker: str | None
-
-
-@dataclass(frozen=True)
 class Ledger:
     """All that says what each commitment owes."""
 
     followed: tuple[Followed, ...]
     invoiced: Invoiced
-    carried: Mapping[str, tuple[Carried, ...]]
+    carried: CarryOvers
     penalties: Mapping[str, tuple[Row, ...]]
 
 
-def load_ledger(connection: Connection, catalogue: Catalogue) -> Ledger:
-    """Commitments, invoices, carried hours and penalties, from the curated tables."""
+def load_ledger(connection: Connection, catalogue: Catalogue, at: date) -> Ledger:
+    """Commitments, invoices, carried hours and penalties, from the curated tables.
+
+    Makes the lines by the day of the report readable (`report_day`).
+    """
+    register_lines(connection, at)
     followed = load_followed(connection, settings_of(catalogue))
+    invoiced = load_invoiced(connection)
     penalties: dict[str, list[Row]] = {}
     for row in read_rows(connection, _PENALTIES_SQL):
         penalties.setdefault(row["commitment_id"], []).append(row)
     return Ledger(
         followed,
-        load_invoiced(connection),
-        _carried(connection, followed),
+        invoiced,
+        load_carry_overs(connection, followed, invoiced),
         {name: tuple(rows) for name, rows in penalties.items()},
     )
 
@@ -90,36 +95,6 @@ from curated.clause_events
 where commitment_id is not null and event in ('penalty_notified', 'penalty_waived')
 order by commitment_id, event_date, event_id
 """
-
-
-def holder_of_contract(followed: Iterable[Followed]) -> dict[str, str]:
-    """The commitment that holds a contract of the register: the first by id."""
-    found: dict[str, str] = {}
-    for item in followed:
-        for uid in item.commitment.contracts:
-            found.setdefault(uid, item.name)
-    return found
-
-
-def _carried(
-    connection: Connection, followed: Sequence[Followed]
-) -> dict[str, tuple[Carried, ...]]:
-    """By commitment, what it gave and took. Within one commitment nothing moves."""
-    takers = holder_of_contract(followed)
-    by_commitment: dict[str, list[Carried]] = {}
-    for row in read_rows(
-        connection,
-        """select commitment_id, to_contract_uid, event_date, hours from curated.clause_events
-        where event = 'carry_over' and hours is not null
-        order by event_date, event_id""",
-    ):
-        giver, taker = row["commitment_id"], takers.get(row["to_contract_uid"])
-        if giver != taker:
-            carried = Carried(row["event_date"], row["hours"], giver, taker)
-            for name in (giver, taker):
-                if name is not None:
-                    by_commitment.setdefault(name, []).append(carried)
-    return {name: tuple(items) for name, items in by_commitment.items()}
 
 
 # --- what is owed on a day -----------------------------------------------------------------------
@@ -146,11 +121,9 @@ class Owed:
 
 def owed(ledger: Ledger, followed: Followed, at: date, end: date | None) -> Owed:
     """What a commitment owes on a day; `end` is its last day of performance."""
-    carried = [
-        item for item in ledger.carried.get(followed.name, ()) if item.day is None or item.day <= at
-    ]
-    taken = _sum(item.hours for item in carried if item.taker == followed.name)
-    given = _sum(item.hours for item in carried if item.giver == followed.name)
+    carried = ledger.carried.by(at)
+    taken = carried.taken.get(followed.name, Decimal(0))
+    given = carried.given.get(followed.name, Decimal(0))
     due = hours_due(followed.commitment, at, ledger.invoiced)
     return Owed(
         _with_carried(due, taken, given),
@@ -171,7 +144,7 @@ def _with_carried(due: Due, taken: Decimal, given: Decimal) -> Due:
         formula.append(_CARRIED_IN.filled(taken))
     if given:
         formula.append(_CARRIED_OUT.filled(given))
-    hours = None if due.hours is None else max(Decimal(0), due.hours + taken - given)
+    hours = None if due.hours is None else due.hours + taken - given
     return replace(due, hours=hours, formula=tuple(formula))
 
 
@@ -229,8 +202,8 @@ def build_operations(connection: Connection, tables: Tables, catalogue: Catalogu
     findings: list[Finding] = []
     rows: list[Row] = []
     if at is not None:
-        ledger = load_ledger(connection, catalogue)
-        _register_erased(connection, tables)
+        ledger = load_ledger(connection, catalogue, at)
+        _register_erased(connection, tables, at)
         worked = {row["commitment_id"]: row for row in read_rows(connection, _WORKED_SQL)}
         returns = _returns_of(connection)
         for followed in ledger.followed:
@@ -255,8 +228,8 @@ _COUNTS = "outcome in ('validated', 'corrected') and hours_validated > 0"
 
 _BUCKETS = ("declared", "validated", "corrected_away", "rejected", "pending", "quarantined")
 
-_LINES = """select *, pseudonym is null
-    and line_id not in (select line_id from erased_lines) as is_unnamed from curated.hours"""
+_LINES = f"""select *, pseudonym is null
+    and line_id not in (select line_id from erased_lines) as is_unnamed from {LINES}"""
 """`is_unnamed`: nobody is named, and no purge says how many they were."""
 
 _WORKED_SQL = f"""
@@ -282,22 +255,23 @@ _NOTHING_WORKED: Row = {
 }
 
 
-def _register_erased(connection: Connection, tables: Tables) -> None:
+def _register_erased(connection: Connection, tables: Tables, at: date) -> None:
     """Create `erased_lines` (line_id) and `erased_people` (commitment_id, year, people).
 
     What a purge kept of the lines whose person it erased: `year` is that of a person's first
-    validated hour in the operation.
+    validated hour in the operation, by the year of the report.
     """
-    for view, table, empty in (
-        ("erased_lines", "privacy.settled", "null::varchar as line_id"),
+    for view, table, empty, limit in (
+        ("erased_lines", "privacy.settled", "null::varchar as line_id", ""),
         (
             "erased_people",
             "privacy.settled_people",
             "null::varchar as commitment_id, null::integer as year, null::bigint as people",
+            f" where year <= {at.year}",
         ),
     ):
         known = tables.scan(table) if tables.exists(table) else f"(select {empty} limit 0)"
-        connection.execute(f"create or replace temp view {view} as select * from {known}")
+        connection.execute(f"create or replace temp view {view} as select * from {known}{limit}")
 
 
 def _returns_of(connection: Connection) -> dict[str, list[Row]]:
@@ -318,7 +292,11 @@ def _operation(
     validated: Decimal = worked["validated_hours"]
     advance = progress(stands.schedule, stands.due.hours, validated, at)
     alert, alert_words = _alert(followed, stands, worked, advance, at)
-    fine = _penalty(followed, stands, validated, returns, at)
+    decided = Decided(
+        _decided(ledger, followed, "penalty_notified", at),
+        _decided(ledger, followed, "penalty_waived", at),
+    )
+    fine = _penalty(followed, stands, validated, returns, decided, at)
     bound = followed.bound(at)
     committed = hours_committed(followed.commitment, at)
     return {
@@ -339,10 +317,10 @@ def _operation(
         "carried_in_hours": stands.carried_in,
         "carried_out_hours": stands.carried_out,
         "missing_hours": missing_hours(stands.due.hours, validated),
-        "computed_penalty_eur": _total(fine.hours_eur, fine.days_eur),
+        "computed_penalty_eur": fine.total_eur,
         **_both("penalty_words", fine.words),
-        "notified_penalty_eur": _notified(ledger, followed, "penalty_notified", at),
-        "waived_penalty_eur": _notified(ledger, followed, "penalty_waived", at),
+        "notified_penalty_eur": decided.notified_eur,
+        "waived_penalty_eur": decided.waived_eur,
         "returns_missing": sum(row["state"] == "missing" for row in returns),
         "alert": alert,
         **_both("alert", alert_words),
@@ -379,12 +357,7 @@ def _both(name: str, words: Words | None) -> Row:
     return {f"{name}_fr": words.fr if words else None, f"{name}_en": words.en if words else None}
 
 
-def _total(*amounts: Decimal | None) -> Decimal | None:
-    known = [amount for amount in amounts if amount is not None]
-    return _sum(known) if known else None
-
-
-def _notified(ledger: Ledger, followed: Followed, event: str, at: date) -> Decimal | None:
+def _decided(ledger: Ledger, followed: Followed, event: str, at: date) -> Decimal | None:
     """Euros that the buyer notified or waived by a day; an undated event counts."""
     rows = [
         row
@@ -396,23 +369,28 @@ def _notified(ledger: Ledger, followed: Followed, event: str, at: date) -> Decim
 
 def _amount_of(rows: Sequence[Row]) -> Decimal | None:
     """The sum of the amounts known: zero without any event, null where none has an amount."""
-    return _total(*(row["amount_eur"] for row in rows)) if rows else Decimal(0)
+    return total_known(*(row["amount_eur"] for row in rows)) if rows else Decimal(0)
 
 
 def _penalty(
-    followed: Followed, stands: Owed, validated: Decimal, returns: Iterable[Row], at: date
+    followed: Followed,
+    stands: Owed,
+    validated: Decimal,
+    returns: Iterable[Row],
+    decided: Decided,
+    at: date,
 ) -> Penalty:
     rates = Rates(
         followed.standing("penalty_per_hour", at), followed.standing("penalty_per_day", at)
     )
     days = _days_late(returns, at)
     if stands.is_closed(at) or stands.schedule is None:
-        return penalty(rates, stands.due.hours, validated, days)
-    found = penalty(rates, None, validated, days)
+        return penalty(rates, stands.due.hours, validated, days, decided)
+    found = penalty(rates, None, validated, days, decided)
     if rates.per_hour_eur is None:
         return found
     words = _STILL_RUNNING
-    if found.days_eur is not None:
+    if found.days_eur is not None or decided.is_something:
         words = Words(f"{found.words.fr} {words.fr}", f"{found.words.en} {words.en}")
     return replace(found, words=words)
 
@@ -518,19 +496,16 @@ def build_operation_years(connection: Connection, tables: Tables, catalogue: Cat
     at = reference_day(connection, tables)
     rows: list[Row] = []
     if at is not None:
-        ledger = load_ledger(connection, catalogue)
-        _register_erased(connection, tables)
-        worked = _worked_by_year(connection, at)
+        ledger = load_ledger(connection, catalogue, at)
+        _register_erased(connection, tables, at)
+        worked = _worked_by_year(connection)
         for followed in ledger.followed:
             rows += _years(ledger, followed, worked.get(followed.name, _Worked({}, {}, set())), at)
     return write_rows(connection, tables, catalogue.tables[key], rows)
 
 
-def _worked_by_year(connection: Connection, at: date) -> dict[str, _Worked]:
-    counted = (
-        f"select * from ({_LINES}) where commitment_id is not null and {_COUNTS} "
-        f"and month <= date '{at}'"
-    )
+def _worked_by_year(connection: Connection) -> dict[str, _Worked]:
+    counted = f"select * from ({_LINES}) where commitment_id is not null and {_COUNTS}"
     found: dict[str, _Worked] = {}
 
     def of(row: Row) -> _Worked:

@@ -12,6 +12,7 @@ from spaser.cards import Catalogue, Column
 from spaser.findings import Balance, write_balances, write_findings
 from spaser.hours import eligibility, lines
 from spaser.hours.parameters import Settings
+from spaser.hours.report_day import reference_day
 from spaser.warehouse import Connection, Tables
 
 SETTLED = "privacy.settled"
@@ -30,6 +31,7 @@ def build_hours(connection: Connection, tables: Tables, catalogue: Catalogue) ->
         msg = "insertion_settings: no month_hours_limit in force"
         raise ValueError(msg)
     columns = catalogue.tables["curated/hours"].columns
+    at = reference_day(connection, tables)
     settled = _lines(connection, tables)
     _contracts(connection, tables)
     _eligibility(connection, settings)
@@ -37,7 +39,7 @@ def build_hours(connection: Connection, tables: Tables, catalogue: Catalogue) ->
         select *, cast(extract(year from month) as integer) as year,
             cast(hours_declared - hours_validated - hours_corrected_away - hours_rejected
                 - hours_pending - hours_quarantined as decimal(18,2)) as hours_difference
-        from ({lines.classify_sql(limit.value)})) order by source_file, line_id"""
+        from ({lines.classify_sql(limit.value, at)})) order by source_file, line_id"""
     kept = _write_pieces(connection, tables, judged)
     if settled:
         kept += tables.write(connection, "curated.hours", _settled_sql(settled, columns), "settled")
@@ -101,7 +103,9 @@ def _lines(connection: Connection, tables: Tables) -> str | None:
     settled = tables.scan(SETTLED) if tables.exists(SETTLED) else None
     but = f"anti join {settled} using (line_id)" if settled else ""
     connection.execute(
-        f"create or replace temp view lines_to_judge as from curated.hour_lines {but}"
+        f"""create or replace temp view lines_to_judge as
+        select *, coalesce(contract_uid, array_to_string(pooled_uids, ' ; ')) as clause_key
+        from curated.hour_lines {but}"""
     )
     also = f"union all select line_id from {settled}" if settled else ""
     connection.execute(
@@ -129,11 +133,12 @@ def _balance(connection: Connection) -> Balance:
 
 
 def _contracts(connection: Connection, tables: Tables) -> None:
-    """Create `clause_contracts`: the days and the rule of each contract that lines name."""
+    """Create `clause_contracts` and `clause_terms`: what lines name, its days and its rule."""
     amended = "select null::varchar as uid, null::integer as duration_months where false"
     if tables.exists("curated.amendments"):
         amended = f"select uid, duration_months from {tables.scan('curated.amendments')}"
-    connection.execute(_CLAUSE_CONTRACTS.format(amended=amended))
+    connection.execute(_CLAUSE_CONTRACTS)
+    connection.execute(_CLAUSE_TERMS.format(amended=amended))
 
 
 def _eligibility(connection: Connection, settings: Settings) -> None:
@@ -147,9 +152,17 @@ def _eligibility(connection: Connection, settings: Settings) -> None:
 
 _CLAUSE_CONTRACTS = """
 create or replace temp table clause_contracts as
-with named as (
-    select distinct contract_uid from lines_to_judge where contract_uid is not null
-), versions as (
+select distinct clause_key, contract_uid from lines_to_judge where contract_uid is not null
+union all
+select clause_key, unnest(pooled_uids) from (
+    select distinct clause_key, pooled_uids from lines_to_judge where pooled_uids is not null)
+"""
+"""One row per contract of what lines name: a contract is its own key; several, of a pooled
+commitment, have one key together."""
+
+_CLAUSE_TERMS = """
+create or replace temp table clause_terms as
+with versions as (
     select commitment_id, order_id, unnest(contract_uids) as contract_uid, start_date, end_date,
         permanent_hire_months, (coalesce(valid_from, date '0001-01-01'), commitment_line_id) as age
     from curated.commitments
@@ -166,35 +179,51 @@ with named as (
 ), extended as (
     -- Some amendments write the whole duration, some what they add: none shortens a contract here.
     select uid, max(duration_months) as duration_months from ({amended}) group by uid
+), contracts as (
+    select named.clause_key, coalesce(clauses.start_date, c.notified_date) as start_date,
+        coalesce(clauses.end_date, cast(c.notified_date
+            + to_months(greatest(c.duration_months, extended.duration_months)) as date) - 1)
+            as end_date,
+        clauses.permanent_hire_months
+    from clause_contracts as named
+    join curated.contracts c on c.uid = named.contract_uid
+    left join clauses on clauses.contract_uid = c.uid
+    left join extended on extended.uid = c.uid
 )
-select c.uid as contract_uid,
-    coalesce(clauses.start_date, c.notified_date) as start_date,
-    coalesce(clauses.end_date, cast(c.notified_date
-        + to_months(greatest(c.duration_months, extended.duration_months)) as date) - 1)
-        as end_date,
-    clauses.permanent_hire_months
-from curated.contracts c
-join named on named.contract_uid = c.uid
-left join clauses on clauses.contract_uid = c.uid
-left join extended on extended.uid = c.uid
+select clause_key,
+    case when count(start_date) = count(*) then min(start_date) end as start_date,
+    case when count(end_date) = count(*) then max(end_date) end as end_date,
+    max(permanent_hire_months) as permanent_hire_months
+from contracts group by clause_key
 """
 """The days of the clause, else of the contract: from its notification, for its longest duration
-declared. What is not known sets no line apart."""
+declared; of several contracts, from the first to the last. What is not known sets no line apart."""
 
 _DECISIONS = """
 create or replace temp view eligibility_decisions as
+with told as (
+    select pseudonym, eligible_from, eligible_to,
+        max(eligible_to) over (partition by pseudonym, eligible_from) as end_elsewhere,
+        coalesce(pooled_uids, [contract_uid]) as uids
+    from curated.participants
+    where pseudonym is not null and eligible_from is not null
+        and (contract_uid is not null or pooled_uids is not null or contract_reference is null)
+), held as (
+    select * exclude (uids), unnest(uids) as contract_uid from told
+)
 select pseudonym, contract_uid, eligible_from,
     coalesce(max(eligible_to), max(end_elsewhere)) as eligible_to
 from (
-    select *, max(eligible_to) over (partition by pseudonym, eligible_from) as end_elsewhere
-    from curated.participants
-    where pseudonym is not null and eligible_from is not null
-        and (contract_uid is not null or contract_reference is null)
+    select * from held
+    union all
+    -- Who is eligible for a contract is for what is pooled with it.
+    select held.* replace (clause_key as contract_uid)
+    from held join clause_contracts using (contract_uid) where clause_key <> contract_uid
 )
 group by pseudonym, contract_uid, eligible_from
 """
-"""One decision a person, contract and first day: its end is stated once, not on every line. A
-decision for a contract that is not found holds for none."""
+"""One decision a person, contract (or contracts pooled) and first day: its end is stated once, not
+on every line. A decision for a contract that is not found holds for none."""
 
 _HOURS_FINDINGS = f"""
 from ({lines.findings_sql("curated.hours")})

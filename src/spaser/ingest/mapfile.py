@@ -25,9 +25,9 @@ from spaser.errors import InputError
 from spaser.ingest.containers import open_container
 from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.grids import read_grids
-from spaser.ingest.mapped import choose, plain
+from spaser.ingest.mapped import choose, names_a_person, plain
 from spaser.ingest.mapping import Guess, Proposal, Proposer, ValueGuess
-from spaser.ingest.people import is_about_people, numbered_sheet
+from spaser.ingest.people import is_shielded, numbered_sheet
 from spaser.ingest.recognise import recognise
 from spaser.ingest.sheets import SheetTable, find_tables
 from spaser.ingest.tabular import csv_source
@@ -207,12 +207,12 @@ def _shown_names(table: SheetTable, proposer: Proposer) -> tuple[str, ...]:
 
 
 def _told_of_people(proposal: Proposal) -> Proposal:
-    """Of a table about persons: no cell, and no header that may be a name.
+    """Of a table of the insertion half: no cell, and no header that may be a name.
 
     Columns of months go by `months`. The texts of code lists are for the department to write: they
     may be anything.
     """
-    if not is_about_people(proposal.card):
+    if not is_shielded(proposal.card):
         return proposal
     kept = (guess for guess in proposal.columns if guess.is_plain and not guess.is_month)
     columns = tuple(replace(guess, samples=()) for guess in kept)
@@ -440,6 +440,12 @@ def _label(field: str | None, cards: Catalogue, card: SourceCard) -> Text | None
     return Text(fr=known.label_fr, en=known.label_en)
 
 
+def _told_sheet(table: SheetTable, card: SourceCard) -> str | None:
+    """The name of a table's sheet; its number where the name may be a person's."""
+    is_hidden = is_shielded(card) or names_a_person(table)
+    return numbered_sheet(table.place) if is_hidden else table.sheet
+
+
 def _told(
     document: Any,
     columns: Sequence[tuple[SheetTable, Guess]],
@@ -453,7 +459,7 @@ def _told(
     before = {plain(header) for header in mapping.columns} if mapping else set()
     told = tuple(
         ToldColumn(
-            numbered_sheet(table.place) if is_about_people(card) else table.sheet,
+            _told_sheet(table, card),
             guess.letter,
             guess.header,
             written[plain(guess.header)],

@@ -21,7 +21,8 @@ from spaser.findings import Finding
 from spaser.ingest.expressions import Reading, table_fields, table_rest
 from spaser.ingest.mapping import Guess, Proposal, Proposer, ValueGuess, tax_of, unit_of
 from spaser.ingest.months import HOURS, MONTH, month_columns, unfolded
-from spaser.ingest.people import is_about_people, numbered_sheet
+from spaser.ingest.people import is_shielded, numbered_sheet
+from spaser.ingest.personal import may_name_persons, without_persons
 from spaser.ingest.recognise import recognise
 from spaser.ingest.sheets import SheetTable
 from spaser.mappings import HOLDER_PARTS, Mapping, TaxBasis, holder_part, slug, spellings_of
@@ -78,14 +79,14 @@ class Plan:
     findings: list[Finding] = field(default_factory=list)
 
     @property
-    def is_about_people(self) -> bool:
+    def is_shielded(self) -> bool:
         """Whether no cell nor header of the table may be repeated."""
-        return is_about_people(self.card)
+        return is_shielded(self.card)
 
     @property
     def sheet(self) -> str | None:
         """How the table's sheet is called in pointers."""
-        if self.is_about_people:
+        if self.is_shielded or names_a_person(self.table):
             return numbered_sheet(self.table.place)
         return self.table.sheet
 
@@ -98,6 +99,11 @@ class Plan:
     def fields(self) -> set[str]:
         """The fields that a column or a constant fills."""
         return {name for name in self.columns.values() if name} | set(self.constants)
+
+
+def names_a_person(table: SheetTable) -> bool:
+    """Whether the name of the table's sheet may be a person's."""
+    return table.sheet is not None and may_name_persons([table.sheet])
 
 
 def plans_of(
@@ -185,16 +191,17 @@ def _by_mapping(plan: Plan, proposer: Proposer) -> Plan:
     guesses = {guess.header: guess for guess in proposal.columns}
     for letter, name in zip(plan.table.letters, plan.table.names, strict=True):
         plan.columns[name] = said.get(plain(name))
-        is_new = plain(name) not in said and not plan.is_about_people
+        is_quoted = not plan.is_shielded and not guesses[name].is_personal
+        is_new = plain(name) not in said and is_quoted
         if is_new and _is_filled(plan.table, name):
             near = guesses[name].field if proposal.card is plan.card else None
             plan.findings.append(_new_column(plan, letter, name, near))
     plan.constants = dict(mapping.constants)
     plan.tax_basis = _tax_basis(mapping, plan.columns)
     if mapping.sheet_field and plan.table.sheet:
-        plan.constants[mapping.sheet_field] = plan.table.sheet
+        plan.constants[mapping.sheet_field] = without_persons(plan.table.sheet)
     _keep_one_column_a_field(plan, proposer.catalogue)
-    if plan.is_about_people:
+    if plan.is_shielded:
         return plan
     as_read = replace(
         proposal,
@@ -222,10 +229,11 @@ def _by_proposal(plan: Plan) -> Plan:
     plan.columns = {guess.header: guess.field for guess in proposal.columns}
     plan.tax_basis = proposal.tax_basis
     plan.months = proposal.months
-    if plan.is_about_people:
+    if plan.is_shielded:
         return plan
     for guess in proposal.columns:
-        if guess.field is None and not guess.is_ignored and _is_filled(plan.table, guess.header):
+        is_unknown = guess.field is None and not guess.is_ignored and not guess.is_personal
+        if is_unknown and _is_filled(plan.table, guess.header):
             count, example = _content(plan.table, guess.header)
             plan.findings.append(
                 Finding(
@@ -261,7 +269,7 @@ def _complete(plan: Plan, catalogue: Catalogue, buyer: str | None) -> Plan:
         plan.constants.setdefault("tax_basis", plan.tax_basis)
     if "buyer_id" in fields and "buyer_id" not in plan.constants:
         without = _rows_without(plan, "buyer_id")
-        is_needed = not plan.is_about_people and "buyer_id" not in plan.fields
+        is_needed = not plan.is_shielded and "buyer_id" not in plan.fields
         if without and buyer is None and is_needed:
             plan.findings.append(Finding("mapping_no_buyer", detail=str(without)))
         elif without and buyer is not None:
@@ -289,9 +297,9 @@ def _keep_one_column_a_field(plan: Plan, catalogue: Catalogue) -> None:
                     "mapping_two_columns",
                     source_pointer=_cell(plan.table, letter),
                     field=target,
-                    value=letter if plan.is_about_people else name,
+                    value=letter if plan.is_shielded else name,
                     detail=letters.get(first[target], "months")
-                    if plan.is_about_people
+                    if plan.is_shielded
                     else first[target],
                 )
             )
@@ -589,7 +597,7 @@ def mapped_columns(plan: Plan) -> list[MappedColumn]:
             "month",
             Decimal("1.000"),
             plan.is_reviewed,
-            "" if plan.is_about_people else guess.shown,
+            "" if plan.is_shielded else guess.shown,
         )
         for guess in plan.proposal.columns
         if guess.header in monthly
@@ -600,7 +608,9 @@ def mapped_columns(plan: Plan) -> list[MappedColumn]:
 def _mapped_column(plan: Plan, guess: Guess, is_named: bool) -> MappedColumn:
     is_agreed = plan.is_reviewed and is_named
     target = plan.columns[guess.header]
-    is_hidden = plan.is_about_people and not is_named and not (target and guess.is_plain)
+    is_hidden = (
+        plan.is_shielded and not is_named and not (target and guess.is_plain)
+    ) or may_name_persons([guess.header])
     return MappedColumn(
         plan.sheet,
         guess.letter,
@@ -608,7 +618,7 @@ def _mapped_column(plan: Plan, guess: Guess, is_named: bool) -> MappedColumn:
         target,
         Decimal("1.000") if is_agreed else guess.confidence,
         is_agreed,
-        "" if plan.is_about_people else guess.shown,
+        "" if plan.is_shielded else guess.shown,
     )
 
 

@@ -16,7 +16,8 @@ from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz
 
-from spaser.cards import Catalogue, Feeds, RegisterField, SourceCard
+from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds, RegisterField, SourceCard
+from spaser.ingest.personal import without_persons
 from spaser.ingest.recognise import folded, mapped_names
 from spaser.ingest.sheet_xml import column_letters
 from spaser.ingest.sheets import SheetTable
@@ -93,6 +94,17 @@ ENOUGH: dict[Feeds, tuple[tuple[str, ...], ...]] = {
     "clause_events": (("contract_reference",), ("event",), ("event_date",)),
 }
 """One field of each group makes a table of a kind; with less it could be anything."""
+
+# fmt: off
+_OF_PERSONS = frozenset((
+    "prenom", "naissance", "salarie", "beneficiaire", "participant", "telephone", "tel",
+    "portable", "courriel", "mail", "email", "nir",
+))
+_COUNTS = frozenset(("nombre", "effectif", "total", "part", "taux"))
+# fmt: on
+"""Words of which one makes a column that of a natural person, unless it counts them."""
+
+PERSONAL_KINDS = frozenset({"person", "birth_year"})
 
 LEAST: dict[Feeds, float] = {
     "spend": 0.2,
@@ -264,6 +276,10 @@ class Vocabulary:
         """Whether the card names a header as one that no figure needs."""
         return words(header).joined in self._ignored
 
+    def names(self, header: str, fields: frozenset[str]) -> bool:
+        """Whether a header is written as the card writes that of one of some fields."""
+        return bool(fields & set(self.joined.get(words(header).joined, ())))
+
     def candidates(self, header: str) -> list[Candidate]:
         """The fields that a header may be, the most alike first; a holder's with its number."""
         if header not in self._found:
@@ -369,7 +385,8 @@ class Guess:
     """What one column is held for; `field` is null where it is not understood.
 
     `is_month`: its header is a month, and each of its cells a line. `is_plain`: its header is made
-    of words of the trade, and so names nobody.
+    of words of the trade, and so names nobody. `is_personal`: its header is that of a person's
+    data: no cell is shown, nor kept unless a mapping reads it.
     """
 
     letter: str
@@ -381,11 +398,13 @@ class Guess:
     is_ignored: bool = False
     is_month: bool = False
     is_plain: bool = False
+    is_personal: bool = False
 
     @property
     def shown(self) -> str:
-        """Some of its cells, on one line."""
-        return " | ".join(" ".join(text.split())[:40] for text in self.samples)
+        """Some of its cells, on one line, without what may name a person."""
+        cells = () if self.is_personal else self.samples
+        return " | ".join(" ".join(without_persons(text).split())[:40] for text in cells)
 
 
 @dataclass(frozen=True)
@@ -463,9 +482,37 @@ class Proposer:
         )
 
     def ignores(self, card: SourceCard, header: str) -> bool:
-        """Whether a mapped card names a header as one that it never reads."""
+        """Whether a card names a header as one that it never reads."""
         known = (vocabulary for vocabulary in self.vocabularies if vocabulary.card.key == card.key)
-        return any(vocabulary.ignores(header) for vocabulary in known)
+        is_named = folded(header) in map(folded, card.ignored)
+        return is_named or any(vocabulary.ignores(header) for vocabulary in known)
+
+    def is_personal(self, header: str) -> bool:
+        """Whether a header is that of a person's name, number, birth date, address or notes.
+
+        It is, alone or under a title, one that a card about persons never reads, or one of their
+        id or birth date, or it says « salarié », « prénom »…
+        """
+        return any(self._is_personal(variant) for variant, _ in _variants(header))
+
+    def _is_personal(self, header: str) -> bool:
+        said = set(words(header).tokens)
+        if said & _OF_PERSONS and not said & _COUNTS:
+            return True
+        return any(
+            vocabulary.ignores(header) or vocabulary.names(header, self._personal_fields)
+            for vocabulary in self.vocabularies
+            if vocabulary.card.feeds in PEOPLE_FEEDS
+        )
+
+    @cached_property
+    def _personal_fields(self) -> frozenset[str]:
+        return frozenset(
+            name
+            for feeds in PEOPLE_FEEDS
+            for name, known in self.catalogue.fields_of(feeds).items()
+            if known.kind in PERSONAL_KINDS
+        )
 
     @cached_property
     def _known_words(self) -> frozenset[str]:
@@ -570,6 +617,7 @@ class Proposer:
                 _guess(table, place, chosen.get(place), best_seen.get(place, 0.0), samples[place]),
                 is_ignored=vocabulary.ignores(header),
                 is_plain=self.is_plain(header),
+                is_personal=self.is_personal(header),
             )
             for place, header in enumerate(table.names)
         )

@@ -1,30 +1,40 @@
-"""Files about persons: what is staged of them names nobody.
+"""Files of the insertion half (`INSERTION_FEEDS`): what is staged of them names nobody.
 
 Every path (CSV, Parquet, sheets, mappings) goes through one `Shield`. It reads each distinct text
 once, batch by batch, and puts back: the pseudonym in the place of the id, an age band in the place
 of the birth date, `REMOVED` in the place of whatever has not the form of its column or looks like a
 person in a free text. Columns that no field reads are dropped, and findings name places, never
-cells.
+cells. The follow-up of a contract has no line about a person, but its notes name them as often.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spaser.cards import PEOPLE_FEEDS, Catalogue, Feeds, RegisterField, SourceCard
+from spaser.cards import (
+    INSERTION_FEEDS,
+    PEOPLE_FEEDS,
+    Catalogue,
+    Feeds,
+    RegisterField,
+    SourceCard,
+)
 from spaser.findings import Finding
 from spaser.ingest.expressions import Reading, select
 from spaser.ingest.personal import (
     REMOVED,
     age_band,
+    may_name_persons,
     reference_without_persons,
     without_persons,
 )
@@ -32,12 +42,17 @@ from spaser.mappings import code_list
 from spaser.pseudonyms import Key, ensure_key, key_file, lookup
 from spaser.values import (
     CodeList,
+    Read,
     is_filler,
     normalise,
+    read_amount,
     read_boolean,
     read_date,
+    read_duration_months,
     read_hours,
+    read_integer,
     read_month,
+    read_percent,
     read_siret,
 )
 from spaser.warehouse import Connection, Tables, literal
@@ -54,8 +69,13 @@ FIRST_YEAR = 2010
 PLACES = 5
 """How many places a finding about removed cells lists."""
 
-_REFERENCES = frozenset({"contract_reference", "lot_number"})
-_LINKS = frozenset({"facilitator", "buyer_id", *_REFERENCES})
+_REFERENCES = frozenset(
+    {"contract_reference", "lot_number", "to_contract_reference", "commitment_id", "order_id"}
+)
+_SCHEDULES = frozenset({"schedule"})
+"""Texts of many short parts (`date = hours; …`), each cleaned for itself, however many."""
+
+_LINKS = frozenset({"facilitator", "buyer_id", "contract_reference", "lot_number"})
 _YEAR_OF: Mapping[Feeds, str] = {"hours": "month", "participants": "eligible_from"}
 """The field whose year an age is reached in."""
 
@@ -75,9 +95,14 @@ _SAFE_VALUES = frozenset(
 Rewrite = Callable[[str], str | None]
 
 
-def is_about_people(card: SourceCard | None) -> bool:
-    """Whether the files of a source hold lines about persons."""
-    return card is not None and card.feeds in PEOPLE_FEEDS
+_PLACE = r"(?:feuille \d+(?:!.*)?|L\d+(?: \([A-Z]+\))?|[A-Z]{1,3}\d*(?::[A-Z]{1,3}\d+)?)"
+_PLACES = re.compile(rf"{_PLACE}(?:, {_PLACE})*", re.DOTALL)
+"""Pointers without the name of a sheet."""
+
+
+def is_shielded(card: SourceCard | None) -> bool:
+    """Whether the files of a source may name persons anywhere: nothing of them is quoted."""
+    return card is not None and card.feeds in INSERTION_FEEDS
 
 
 def person_fields(catalogue: Catalogue) -> list[str]:
@@ -149,7 +174,7 @@ class Shield:
         """The staged rows of a reading, protected, in the order of the file; at least one batch."""
         bare = replace(reading, other="null::varchar")
         query = select(bare, constants, list(self.catalogue.fields_of(feeds)))
-        pseudonyms = self._pseudonyms(reading, seen)
+        pseudonyms = self._pseudonyms(reading, seen) if feeds in PEOPLE_FEEDS else None
         reader = self.connection.sql(query).to_arrow_reader(BATCH)
         empty = True
         for batch in reader:
@@ -179,22 +204,39 @@ class Shield:
         return pa.array(pairs, pa.string()), pa.array([r["pseudonym"] for r in kept], pa.string())
 
     def _protected(
-        self, rows: pa.Table, feeds: Feeds, pseudonyms: tuple[pa.Array, pa.Array], seen: Seen
+        self,
+        rows: pa.Table,
+        feeds: Feeds,
+        pseudonyms: tuple[pa.Array, pa.Array] | None,
+        seen: Seen,
     ) -> pa.Table:
         fields = self.catalogue.fields_of(feeds)
         columns: dict[str, pa.Array] = {
             name: rows[name].combine_chunks() for name in rows.column_names
         }
+        if pseudonyms is not None:
+            columns |= self._of_the_person(columns, feeds, pseudonyms, seen)
+        for name, known in fields.items():
+            if name in columns and known.is_staged and known.kind != "person":
+                columns[name] = self._rewritten(known, columns[name], seen)
+        return pa.table({name: cells for name, cells in columns.items() if _is_kept(name, fields)})
+
+    def _of_the_person(
+        self,
+        columns: Mapping[str, pa.Array],
+        feeds: Feeds,
+        pseudonyms: tuple[pa.Array, pa.Array],
+        seen: Seen,
+    ) -> dict[str, pa.Array]:
+        """The columns that take the place of the id and of the birth date."""
         issuers, persons = (pc.fill_null(columns[n], "") for n in ("facilitator", "person_id"))
         place = pc.index_in(
             pc.binary_join_element_wise(issuers, persons, _SEPARATOR), value_set=pseudonyms[0]
         )
-        columns["age_band"] = self._age_bands(columns, _YEAR_OF[feeds], seen)
-        for name, known in fields.items():
-            if name in columns and known.is_staged and known.kind != "person":
-                columns[name] = self._rewritten(known, columns[name], seen)
-        columns["person_id"] = pseudonyms[1].take(place)
-        return pa.table({name: cells for name, cells in columns.items() if _is_kept(name, fields)})
+        return {
+            "age_band": self._age_bands(columns, _YEAR_OF[feeds], seen),
+            "person_id": pseudonyms[1].take(place),
+        }
 
     def _age_bands(self, columns: Mapping[str, pa.Array], dated: str, seen: Seen) -> pa.Array:
         """The band given, else the one that the birth date gives in the year of the line."""
@@ -245,7 +287,7 @@ class Shield:
     def _rewrite(self, known: RegisterField) -> Rewrite:
         """How a text of a field is kept: as it is, or without what may be about a person."""
         if known.kind == "text":
-            return reference_without_persons if known.field in _REFERENCES else without_persons
+            return _text_rewrite(known.field)
         if known.kind in ("code", "codes"):
             return self._code_rewrite(known)
         readable = _READABLE[known.kind]
@@ -265,6 +307,14 @@ class Shield:
             return text if is_filler(text) else _understood(codes, labels, meant, text)
 
         return one if known.kind == "code" else many
+
+
+def _text_rewrite(name: str) -> Rewrite:
+    if name in _REFERENCES:
+        return reference_without_persons
+    if name in _SCHEDULES:
+        return lambda text: ";".join(map(without_persons, text.split(";")))
+    return without_persons
 
 
 _SEPARATOR = "\x1f"
@@ -297,7 +347,16 @@ def _is_recent(day: date | None) -> bool:
     return day is not None and day.year >= FIRST_YEAR
 
 
+def _is_number(read: Callable[[str], Read[Any]]) -> Callable[[str], bool]:
+    """A number that is no telephone, social number or date: `0612345678` is an amount too."""
+    return lambda text: read(text).value is not None and not may_name_persons([text])
+
+
 _READABLE: Mapping[str, Callable[[str], bool]] = {
+    "amount": _is_number(read_amount),
+    "percent": _is_number(read_percent),
+    "integer": _is_number(read_integer),
+    "months": _is_number(read_duration_months),
     "hours": _is_hours,
     "month": lambda text: _is_recent(read_month(text).value),
     "date": lambda text: _is_recent(read_date(text).value),
@@ -328,34 +387,83 @@ def removed_cells(
     return found
 
 
-def unread_columns(
-    counts: Iterable[tuple[str, int]], personal: Iterable[str], sheet: str | None
-) -> list[Finding]:
-    """Columns that no field reads: (letter, filled cells); `personal` are known not to be read."""
-    known = set(personal)
-    return [
-        Finding(
-            "people_column_personal" if letter in known else "people_column_unknown",
-            source_pointer=f"{sheet}!{letter}" if sheet else letter,
-            key=letter,
-            detail=str(count),
-        )
-        for letter, count in counts
-        if count
-    ]
+@dataclass(frozen=True)
+class UnreadColumn:
+    """A column that no field reads and that is not kept; `shown` is its title or its letter.
+
+    `rule` says why: it is known to be about a person, or not known at all.
+    """
+
+    letter: str
+    shown: str
+    rule: str
+    filled: int
+
+    def finding(self, sheet: str | None) -> Finding:
+        """What is said of it."""
+        place = f"{sheet}!{self.letter}" if sheet else self.letter
+        return Finding(self.rule, source_pointer=place, key=self.shown, detail=str(self.filled))
 
 
 def unnamed(finding: Finding, sheets: Mapping[str, int], fields: Container[str]) -> Finding:
     """A finding of a file about persons without the text of any cell nor the name of a sheet."""
     value = finding.value if finding.rule in _SAFE_VALUES else None
-    pointer = finding.source_pointer
-    for name in sorted(sheets, key=len, reverse=True):
-        if pointer == name or (pointer or "").startswith(f"{name}!"):
-            pointer = f"{numbered_sheet(sheets[name])}{(pointer or '')[len(name) :]}"
-            break
+    told = numbered(finding, sheets)
+    is_place = told.source_pointer is None or _PLACES.fullmatch(told.source_pointer)
     is_own = finding.field in fields or finding.rule == "mapping_missing_column"
-    kept = finding.field if is_own else None
-    return replace(finding, value=value, source_pointer=pointer, field=kept)
+    return replace(
+        told,
+        value=value,
+        source_pointer=told.source_pointer if is_place else None,
+        field=finding.field if is_own else None,
+    )
+
+
+def numbered(finding: Finding, sheets: Mapping[str, int]) -> Finding:
+    """A finding with the number of a sheet (name → place) instead of its name."""
+    pointer = finding.source_pointer or ""
+    for name in sorted(sheets, key=len, reverse=True):
+        if pointer == name or pointer.startswith(f"{name}!"):
+            place = f"{numbered_sheet(sheets[name])}{pointer[len(name) :]}"
+            return replace(finding, source_pointer=place)
+    return finding
+
+
+def without_cells_of_persons(finding: Finding) -> Finding:
+    """A finding of any other file: what it quotes is dropped where it may name a person."""
+    value, pointer = (
+        text if text is None or not may_name_persons([text]) else None
+        for text in (finding.value, finding.source_pointer)
+    )
+    header = finding.field and without_persons(finding.field)
+    return replace(finding, value=value, source_pointer=pointer, field=header)
+
+
+def named_files(names: Iterable[str]) -> list[Finding]:
+    """Files to rename, since their path seems to name a person: how many in each folder."""
+    paths = [PurePosixPath(name) for name in names]
+    folders = Counter(
+        _folder(path.parent.as_posix())
+        for path in paths
+        if _names_a_person(path.with_suffix("").as_posix())
+    )
+    return [
+        Finding("people_file_named", key=folder, detail=str(count))
+        for folder, count in sorted(folders.items())
+    ]
+
+
+def _folder(path: str) -> str:
+    return without_persons(_spaced(path)) if _names_a_person(path) else path
+
+
+def _names_a_person(path: str) -> bool:
+    return may_name_persons([path, _spaced(path)])
+
+
+def _spaced(path: str) -> str:
+    """A path as words: `Mme_Exemple` names a person as « Mme Exemple » does."""
+    return re.sub(r"[_-]+", " ", path)
 
 
 # --- retention ----------------------------------------------------------------------------------

@@ -10,19 +10,20 @@ import json
 import re
 import shutil
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
-from spaser.cards import PEOPLE_FEEDS, Catalogue, SourceCard
+from spaser.cards import INSERTION_FEEDS, PEOPLE_FEEDS, Catalogue, SourceCard
 from spaser.errors import InputError
 from spaser.findings import Balance, Finding, findings_table, write_balances, write_findings
 from spaser.ingest.containers import Opened, fingerprint, open_container
-from spaser.ingest.expressions import Reading, json_reading, select
+from spaser.ingest.expressions import Reading, json_reading, select, table_rest
 from spaser.ingest.faults import Damaged, Unrecognised
 from spaser.ingest.grids import read_grids
 from spaser.ingest.mapped import (
@@ -31,6 +32,7 @@ from spaser.ingest.mapped import (
     Plan,
     counted,
     mapped_columns,
+    names_a_person,
     plans_of,
     reading_of,
     rows_of,
@@ -41,12 +43,15 @@ from spaser.ingest.mapping import Proposer
 from spaser.ingest.people import (
     Seen,
     Shield,
-    is_about_people,
+    UnreadColumn,
+    is_shielded,
+    named_files,
+    numbered,
     person_fields,
     removed_cells,
     settled_lines,
     unnamed,
-    unread_columns,
+    without_cells_of_persons,
     without_settled,
 )
 from spaser.ingest.personal import may_name_persons
@@ -79,6 +84,9 @@ WORKERS = 2
 ROW_GROUP = 16_384
 """Rows of a Parquet row group: about 20 MB of register text."""
 
+LOOKED_AT = 50
+"""Rows of a table of no known kind, or beside it, among which signs of persons are looked for."""
+
 LIKELY = 0.4
 """From this share of known names on, a CSV that breaks off is a damaged register."""
 
@@ -102,7 +110,7 @@ class InputFile:
 
 @dataclass
 class Outcome:
-    """What became of one file; `people`: sources of persons it feeds, and what was met there."""
+    """What became of one file; `people`: sources behind the shield, and what was met there."""
 
     file: InputFile
     sha256: str
@@ -147,8 +155,10 @@ def stage(
 ) -> None:
     """Read every file into `staged.<source>`, and say what was found.
 
-    Of files about persons (`PEOPLE_FEEDS`) only pseudonyms and age bands are kept: see
-    `spaser.ingest.people`; the key is made on first use, outside `base`.
+    Of files of the insertion half (`INSERTION_FEEDS`) nothing that names a person is kept, and of
+    lines about persons only pseudonyms and age bands: see `spaser.ingest.people`; the key is made
+    on first use, outside `base`. Of any other file, columns with the title of a person's data that
+    no field reads are not kept either.
 
     A table whose names no card knows (any workbook, a CSV of the department's own) is read through
     one of `mappings`, else as `spaser map` would propose, with a warning. `buyer` is the SIRET of
@@ -160,7 +170,7 @@ def stage(
             `source_file`, `file_sha256`, `source`, `source_pointer`, `position`, `record_kind`,
             the fields of `<feeds>_fields.csv` as text exactly as received, `other_fields`.
             `source_pointer` is `/…` in JSON and XML, `L12` in a CSV, `<sheet>!12` in a workbook
-            (`feuille 3!12` where lines are about persons); of a cell of a column of months,
+            (`feuille 3!12` in the insertion half); of a cell of a column of months,
             `L12 (F)` and `feuille 3!F12`.
         `quality.inputs`: one row per file.
         `quality.mappings`: one row per column of a table read through a mapping or a proposal.
@@ -264,7 +274,7 @@ def _stage_file(file: InputFile, desk: _Desk) -> Outcome:
         else:
             outcome = _stage_table(file, sha256.result(), opened, desk)
     except Unrecognised as unknown:
-        finding = Finding(unknown.rule, value=unknown.value)
+        finding = without_cells_of_persons(Finding(unknown.rule, value=unknown.value))
         return Outcome(file, sha256.result(), findings=[finding])
     if opened.encoding:
         outcome.findings.append(Finding("input_transcoded", value=opened.encoding))
@@ -294,7 +304,7 @@ def _stage_records(file: InputFile, sha256: Future[str], opened: Opened, desk: _
         msg = f"{file.name}: {records.read} records read, {outcome.kept} staged"
         raise AssertionError(msg)
     outcome.findings += _unknown_keys(outcome, desk)
-    return outcome
+    return _unnamed(outcome, {}, desk)
 
 
 def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> Outcome:
@@ -311,9 +321,9 @@ def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> O
     reading = csv_reading(card, opened.path, dialect, rejects)
     outcome = Outcome(file, sha256, card)
     try:
-        outcome.kept = _write(outcome, reading, desk)
+        outcome.kept = _write(outcome, _impersonal(card, reading, desk), desk)
     except EngineError as error:
-        raise _unreadable(error, is_told=not is_about_people(card)) from None
+        raise _unreadable(error, is_told=not is_shielded(card)) from None
     rejected = rejected_rows(desk.connection, rejects)
     gaps = [row for row, _ in rejected] + blank_rows(opened.path, dialect)
     if gaps:
@@ -324,33 +334,79 @@ def _stage_table(file: InputFile, sha256: str, opened: Opened, desk: _Desk) -> O
     return _unnamed(outcome, {}, desk)
 
 
+def _is_personal(card: SourceCard, name: str, desk: _Desk) -> bool:
+    """Whether a column is about persons by its title, where the card does not say what it is."""
+    return desk.proposer.is_personal(name) and not desk.proposer.ignores(card, name)
+
+
+def _impersonal(card: SourceCard, reading: Reading, desk: _Desk) -> Reading:
+    """A reading without the columns that have the title of a person's data: they are not kept."""
+    rest = {name: cell for name, cell in reading.rest.items() if not _is_personal(card, name, desk)}
+    if len(rest) == len(reading.rest):
+        return reading
+    unknown = tuple(name for name in reading.unknown if name in rest)
+    return replace(reading, other=table_rest(rest), rest=rest, unknown=unknown)
+
+
+def _dropped(
+    card: SourceCard, filled: Iterable[tuple[str, str, int]], sheet: str | None, desk: _Desk
+) -> list[Finding]:
+    """What is said of the columns (title, letter, filled cells) that no field reads.
+
+    Of the insertion half none is kept; of another source those about persons are not.
+    """
+    found = []
+    for name, letter, count in filled:
+        rule = _dropped_by(card, name, desk)
+        if rule and count:
+            shown = name if desk.proposer.is_plain(name) else letter
+            found.append(UnreadColumn(letter, shown, rule, count).finding(sheet))
+    return found
+
+
+def _dropped_by(card: SourceCard, name: str, desk: _Desk) -> str | None:
+    """The rule by which a column is not kept; null: it is."""
+    if not is_shielded(card):
+        return "column_personal" if _is_personal(card, name, desk) else None
+    is_personal = desk.proposer.ignores(card, name) or desk.proposer.is_personal(name)
+    return "people_column_personal" if is_personal else "people_column_unknown"
+
+
 def _unread_of(
     outcome: Outcome, reading: Reading, names: Sequence[str], desk: _Desk
 ) -> list[Finding]:
     """The columns of a file of a known form that its card does not read."""
-    if outcome.card is None or not is_about_people(outcome.card):
-        return _unknown_columns(reading, _part(outcome, desk), desk)
-    letters = {name: column_letters(place) for place, name in enumerate(names, start=1)}
-    return _unread_about_people(outcome.card, reading, letters, None, desk)
-
-
-def _unread_about_people(
-    card: SourceCard, reading: Reading, letters: Dict[str, str], sheet: str | None, desk: _Desk
-) -> list[Finding]:
-    counts = ", ".join(f"count(nullif(trim({cell}), ''))" for cell in reading.rest.values())
-    if not counts:
+    if outcome.card is None:
         return []
+    letters = {name: column_letters(place) for place, name in enumerate(names, start=1)}
+    dropped = _dropped(outcome.card, _filled_rest(outcome.card, reading, letters, desk), None, desk)
+    if is_shielded(outcome.card):
+        return dropped
+    kept = _impersonal(outcome.card, reading, desk)
+    return [*dropped, *_unknown_columns(kept, _part(outcome, desk), desk)]
+
+
+def _filled_rest(
+    card: SourceCard, reading: Reading, letters: Dict[str, str], desk: _Desk
+) -> list[tuple[str, str, int]]:
+    """The columns that are not kept: title, letter, filled cells."""
+    rest = {name: cell for name, cell in reading.rest.items() if _dropped_by(card, name, desk)}
+    if not rest:
+        return []
+    counts = ", ".join(f"count(nullif(trim({cell}), ''))" for cell in rest.values())
     [row] = desk.connection.execute(f"select {counts} from {reading.relation}").fetchall()
-    filled = [(letters[name], int(count)) for name, count in zip(reading.rest, row, strict=True)]
-    personal = [letters[name] for name in reading.rest if desk.proposer.ignores(card, name)]
-    return unread_columns(filled, personal, sheet)
+    return [(name, letters[name], int(count)) for name, count in zip(rest, row, strict=True)]
 
 
 def _unnamed(outcome: Outcome, sheets: Dict[str, int], desk: _Desk) -> Outcome:
-    """Of a file about persons, findings that repeat no cell; then what was removed of it."""
+    """Of a file of the insertion half, findings that repeat no cell; then what was removed of it.
+
+    Of another file, findings that quote no cell which may name a person.
+    """
     if not outcome.people:
+        outcome.findings[:] = [without_cells_of_persons(one) for one in outcome.findings]
         return outcome
-    fields = {name for feeds in PEOPLE_FEEDS for name in desk.catalogue.fields_of(feeds)}
+    fields = {name for feeds in INSERTION_FEEDS for name in desk.catalogue.fields_of(feeds)}
     outcome.findings[:] = [unnamed(finding, sheets, fields) for finding in outcome.findings]
     refusals = Seen()
     for source, seen in sorted(outcome.people.items()):
@@ -368,8 +424,10 @@ def _settle(outcome: Outcome, tables: Tables, desk: _Desk) -> list[Finding]:
     """Blank the persons of the lines that a purge settled: the files received still name them."""
     settled = 0
     for source in sorted(outcome.people):
-        whole = replace(outcome, card=desk.catalogue.sources[f"sources/{source}"])
-        feeds = whole.card.feeds if whole.card else "hours"
+        card = desk.catalogue.sources[f"sources/{source}"]
+        whole, feeds = replace(outcome, card=card), card.feeds
+        if feeds not in PEOPLE_FEEDS:
+            continue
         about = set(person_fields(desk.catalogue))
         names = [name for name in desk.catalogue.staged_fields(feeds) if name in about]
         for path in sorted(_parts(whole, desk)):
@@ -411,29 +469,34 @@ def _stage_sheets(
         _stage_sheet(plan, outcome, desk)
     for table in strangers:
         _set_aside(table, outcome, desk)
-    outcome.findings = [_without_persons(finding) for finding in outcome.findings]
-    places = {table.sheet: table.place for table in found if table.sheet and table.place}
+    hidden = found if outcome.people else [table for table in found if _is_of_persons(table, desk)]
+    places = {table.sheet: table.place for table in hidden if table.sheet and table.place}
+    outcome.findings = [numbered(finding, places) for finding in outcome.findings]
     return _unnamed(outcome, places, desk)
 
 
-def _without_persons(finding: Finding) -> Finding:
-    """A finding about a table of no known kind may quote a list of persons."""
-    is_told = finding.value is None or not may_name_persons([finding.value])
-    return finding if is_told else replace(finding, value=None)
+def _is_of_persons(table: SheetTable, desk: _Desk) -> bool:
+    """Whether a table looks like a list of persons, of which the sheet may have the name."""
+    cells = (cell for row in table.rows[:LOOKED_AT] for cell in row if cell)
+    quoted = (finding.value for finding in table.findings[:LOOKED_AT] if finding.value)
+    return (
+        names_a_person(table)
+        or any(map(desk.proposer.is_personal, table.names))
+        or may_name_persons(chain(cells, quoted))
+    )
 
 
 def _stage_sheet(plan: Plan, outcome: Outcome, desk: _Desk) -> None:
     """Write the rows of one table; the parts of a file are numbered in the order of its tables."""
     received, plan = plan, unfold(plan)
-    reading = reading_of(plan, desk.catalogue)
+    reading = _impersonal(plan.card, reading_of(plan, desk.catalogue), desk)
     whole = replace(outcome, card=plan.card)
     number = len(list(_parts(whole, desk)))
     desk.connection.register(RELATION, rows_of(plan, outcome.kept))
     written = _write(whole, reading, desk, number)
-    if plan.is_about_people:
-        outcome.findings += _unread_in_sheet(received, reading, desk)
+    outcome.findings += _unread_in_sheet(received, desk)
     desk.connection.unregister(RELATION)
-    if plan.known and not plan.is_about_people:
+    if plan.known and not plan.is_shielded:
         target = _target(whole, desk, number)
         part = f"read_parquet({literal(target.as_posix())})"
         outcome.findings += _unknown_columns(reading, part, desk)
@@ -443,14 +506,13 @@ def _stage_sheet(plan: Plan, outcome: Outcome, desk: _Desk) -> None:
     outcome.columns += mapped_columns(received)
 
 
-def _unread_in_sheet(plan: Plan, reading: Reading, desk: _Desk) -> list[Finding]:
-    """The columns of a table about persons that no field reads."""
-    if plan.known:
-        letters = dict(zip(plan.table.names, plan.table.letters, strict=True))
-        return _unread_about_people(plan.card, reading, letters, plan.sheet, desk)
-    columns = unread(plan)
-    personal = [letter for name, letter, _ in columns if desk.proposer.ignores(plan.card, name)]
-    return unread_columns([(letter, n) for _, letter, n in columns], personal, plan.sheet)
+def _unread_in_sheet(plan: Plan, desk: _Desk) -> list[Finding]:
+    """The columns of a table that no field reads and that are not kept."""
+    if not plan.known:
+        return _dropped(plan.card, unread(plan), plan.sheet, desk)
+    letters = dict(zip(plan.table.names, plan.table.letters, strict=True))
+    filled = _filled_rest(plan.card, reading_of(plan, desk.catalogue), letters, desk)
+    return _dropped(plan.card, filled, plan.sheet, desk)
 
 
 def _set_aside(table: SheetTable, outcome: Outcome, desk: _Desk) -> None:
@@ -478,9 +540,9 @@ def _stage_parquet(file: InputFile, sha256: str, opened: Opened, desk: _Desk) ->
             raise Unrecognised("input_unknown_form", desk.proposer.shown_names(names))
         reading = parquet_reading(card, opened.path, names)
         outcome = Outcome(file, sha256, card)
-        outcome.kept = _write(outcome, reading, desk)
+        outcome.kept = _write(outcome, _impersonal(card, reading, desk), desk)
     except EngineError as error:
-        raise _unreadable(error, is_told=not is_about_people(card)) from None
+        raise _unreadable(error, is_told=not is_shielded(card)) from None
     outcome.findings += _unread_of(outcome, reading, names, desk)
     return _unnamed(outcome, {}, desk)
 
@@ -517,8 +579,8 @@ def _write_block(
 
 
 def _write(outcome: Outcome, reading: Reading, desk: _Desk, number: int = 0) -> int:
-    """The rows of a table as a Parquet file; those about persons go through the shield."""
-    if outcome.card is not None and is_about_people(outcome.card):
+    """The rows of a table as a Parquet file; those of the insertion half go through the shield."""
+    if outcome.card is not None and is_shielded(outcome.card):
         seen = outcome.people.setdefault(_card_name(outcome), Seen())
         batches = desk.shield.batches(reading, _constants(outcome), outcome.card.feeds, seen)
         target = _target(outcome, desk, number)
@@ -733,6 +795,7 @@ def _write_quality(
         for outcome in outcomes
         for finding in outcome.findings
     ]
+    found += named_files(outcome.file.name for outcome in outcomes if outcome.people)
     connection.register("ingest_findings", findings_table(found))
     write_findings(connection, catalogue, tables, STEP, "select * from ingest_findings")
     balances = [

@@ -104,16 +104,24 @@ def _decide_all(years: Mapping[int, Apart], rules: Rules) -> dict[int, Year]:
 def _decide_apart(rows: Sequence[Row], earlier: Sequence[Edition], rules: Rules) -> Year:
     """`decide` in a Python of its own, which runs no line of the program that calls this one.
 
+    It finds this program as this one does, and no module of the folder it is called from (`-P`).
     Where that is not possible, or fails, it is done here: a fault is then told as usual.
     """
-    command = [sys.executable, "-m", "spaser.privacy.apart"]
+    command = [sys.executable, "-P", "-m", "spaser.privacy.apart"]
     done = subprocess.run(
         command, input=pickle.dumps((rows, earlier, rules)), capture_output=True, check=False
     )
-    if done.returncode != 0:
-        return decide(rows, earlier, rules)
-    year: Year = pickle.loads(done.stdout)
-    return year
+    told = _told(done.stdout) if done.returncode == 0 else None
+    return decide(rows, earlier, rules) if told is None else told
+
+
+def _told(answer: bytes) -> Year | None:
+    """The year that a Python apart gave; none where something else wrote in its answer."""
+    try:
+        year = pickle.loads(answer)
+    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, ValueError):
+        return None
+    return year if isinstance(year, Year) else None
 
 
 def decide(rows: Sequence[Row], earlier: Sequence[Edition], rules: Rules) -> Year:

@@ -20,8 +20,10 @@ from pathlib import Path
 from spaser.errors import InputError
 from spaser.privacy.cube import alike_of, members_of, read_years
 from spaser.privacy.rules import HOURS, PEOPLE, Key
+from spaser.privacy.sheets import INTERNAL
 from spaser.privacy.structure import Edition, Figure
-from spaser.warehouse import Tables, session
+from spaser.project import Project
+from spaser.warehouse import Tables, open_database, session
 
 FOLDER = "editions"
 
@@ -44,6 +46,87 @@ def seal(tables: Tables, year: int, on: date) -> Path | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, _text(edition, year, on))
     return target
+
+
+def require_printed(project: Project, scheme: str, year: int) -> None:
+    """Refuse tables that are not those of the published report: what they say was never printed.
+
+    A report is made of its tables when its manifest names the same files, read on the same day, and
+    the database published with the last report holds the same figures of the year.
+
+    Raises:
+        InputError: no report of the year, no database, or tables that changed since.
+    """
+    tables = Tables(project.curated(scheme))
+    report = project.rendered(scheme) / str(year) / INTERNAL
+    database = project.curated(scheme) / "spaser.duckdb"
+    if _is_made_of(report, tables) and _holds_figures(database, tables, year):
+        return
+    raise InputError(
+        f"Rien n'est scellé : le rapport {year} de « {scheme} » n'est pas là, ou les tables ont "
+        "changé depuis qu'il est fait (autre exécution, « spaser check », exécution arrêtée en "
+        f"chemin). Lancez « spaser run {scheme} --year {year} », publiez ce rapport-là, puis "
+        "scellez-le.",
+        f"Nothing is sealed: the report {year} of “{scheme}” is not there, or the tables have "
+        "changed since it was made (another run, `spaser check`, a run that stopped on its way). "
+        f"Run `spaser run {scheme} --year {year}`, publish that report, then seal it.",
+    )
+
+
+def _is_made_of(report: Path, tables: Tables) -> bool:
+    """Whether the manifest of a report names the files and the day of the tables."""
+    manifest = report / "manifest.json"
+    if not (manifest.is_file() and all(map(tables.exists, ("quality.inputs", "quality.run")))):
+        return False
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+        day, named = told["as_of"], [(one["path"], one["sha256"]) for one in told["inputs"]]
+    except (OSError, ValueError, LookupError, TypeError):  # damaged: it names nothing
+        return False
+    with session() as connection:
+        inputs = connection.execute(
+            f"select source_file, sha256 from {tables.scan('quality.inputs')}"
+        ).fetchall()
+        [(as_of,)] = connection.execute(
+            f"select max(as_of) from {tables.scan('quality.run')}"
+        ).fetchall()
+    return sorted(named) == sorted(inputs) and day == str(as_of)
+
+
+def _holds_figures(database: Path, tables: Tables, year: int) -> bool:
+    """Whether a published database says the same of a year's figures, and of why some are hidden.
+
+    A database without them holds those of tables that have none.
+    """
+    if not database.is_file():
+        return False
+    with open_database(database) as connection:
+        known = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables"
+        ).fetchall()
+        for table, columns in _PRINTED.items():
+            if ((table,) in known) != tables.exists(table):
+                return False
+            if (table,) not in known:
+                continue
+            published, built = (
+                f"select {columns} from {relation} where year = {year}"
+                for relation in (table, tables.scan(table))
+            )
+            [(differing,)] = connection.execute(
+                f"select count(*) from (({published} except all {built}) "
+                f"union all ({built} except all {published}))"
+            ).fetchall()
+            if differing:
+                return False
+    return True
+
+
+_PRINTED = {
+    "indicators.figures": "buyer_id, axis, member, measure, value, is_published",
+    "quality.suppression": "buyer_id, axis, member, measure, state, reason",
+}
+"""What a database tells of figures about people."""
 
 
 def sealed(tables: Tables, year: int) -> list[Edition]:

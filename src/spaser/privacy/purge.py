@@ -12,9 +12,10 @@ What published figures need is written first, without persons, and stays for eve
   file, hours and sheets, so that the file, if it is read again, does not bring the person back.
 
 Then the lines go: staged tables, lines, sheets and persons of `curated`, the columns of
-`curated.hours` about persons, and what killed runs left. Every part is rewritten beside and swapped
-in. The list of what is to go is on disk until all is gone: a purge that was killed is ended by the
-next one.
+`curated.hours` about persons, the people of the operations that lost some, and what killed runs
+left. Every part is rewritten beside and swapped in. The internal sheets of operations are withdrawn
+from the reports (`sheets.py`). The list of what is to go is on disk until all is gone: a purge that
+was killed is ended by the next one.
 
 `privacy/purges.csv` keeps one line a purge: day, rule and counts.
 """
@@ -45,6 +46,7 @@ from spaser.privacy.retention import (
     retention_rules,
     staged_tables,
 )
+from spaser.privacy.sheets import withdraw_sheets, years_with_sheets
 from spaser.project import Project
 from spaser.scheme import Scheme
 from spaser.warehouse import (
@@ -62,6 +64,7 @@ SETTLED = "privacy.settled"
 SETTLED_FIGURES = "privacy.settled_figures"
 SETTLED_PEOPLE = "privacy.settled_people"
 HOURS, PEOPLE, FIGURES = "curated.hours", "curated.people", "facts.people_figures"
+OPERATION_PEOPLE = "curated.operation_people"
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Purge:
 
     people: pseudonyms. hour_lines: lines settled without their person. staged_rows: rows of files,
     hours and sheets. frozen_years: years whose figures about people no longer move. tidied:
-    what killed runs had left. history: whether the Dagster history was dropped.
+    what killed runs had left. history: whether the Dagster history was dropped. withdrawn: years
+    whose internal sheets of operations are withdrawn.
     deleted: input files deleted, with `with_inputs`; held: the others about persons.
     """
 
@@ -82,6 +86,7 @@ class Purge:
     frozen_years: tuple[int, ...]
     tidied: Tidied
     history: bool
+    withdrawn: tuple[str, ...]
     deleted: tuple[Input, ...]
     held: tuple[Input, ...]
 
@@ -137,8 +142,11 @@ def purge(
         work = _Work(project, catalogue, tables, as_of)
         with session() as connection:
             counted = work.plan(connection)
+            sheets = years_with_sheets(project, scheme.name) if work.has_lines else ()
             if not dry_run and work.has_something(connection):
                 work.settle(connection)
+                if work.has_lines:
+                    withdraw_sheets(project, scheme.name)
                 work.erase(connection)
             history = not dry_run and forget_history(project, scheme.name, work.pseudonyms)
             files = inputs_about_people(connection, project.root, catalogue, scheme, tables)
@@ -148,7 +156,7 @@ def purge(
                 for file in spent:
                     delete(file)
                 work.verify(connection)
-        done = Purge(as_of, work.months, *counted, tidied, history, spent, held)
+        done = Purge(as_of, work.months, *counted, tidied, history, sheets, spent, held)
         if not dry_run:
             if not done.is_empty:
                 _log(tables, done, done_on)
@@ -167,6 +175,7 @@ class _Work:
         self.months = self.rule.months or 0
         self.database = project.curated(tables.root.name) / "spaser.duckdb"
         self.pseudonyms: frozenset[bytes] = frozenset()
+        self.has_lines = False
 
     @property
     def marker(self) -> Path:
@@ -175,6 +184,8 @@ class _Work:
 
     def plan(self, connection: Connection) -> tuple[int, int, int, tuple[int, ...]]:
         """Find what is to go (`gone_people`, `gone_rows`); gives people, lines, rows and years.
+
+        `has_lines` tells whether an operation loses some, in this purge or in one that was killed.
 
         Raises:
             InputError: no table, or tables behind their files.
@@ -200,6 +211,7 @@ select distinct source_file, source_pointer from held_rows where is_due and pseu
             "filter (where year is not null), []) from gone_lines"
         ).fetchall()
         [(rows,)] = connection.execute("select count(*) from gone_staged").fetchall()
+        self.has_lines = lines > 0 or self.is_cut
         return len(names), lines, rows, tuple(years)
 
     @property
@@ -334,6 +346,8 @@ from staged_rows as h where {_is_gone("person_id")}
             for name in person_columns(HOURS, self.catalogue)
         )
         self._rewrite(connection, HOURS, _is_gone("pseudonym"), f"replace ({blanked})")
+        if self.tables.exists(SETTLED_PEOPLE):
+            self._rewrite(connection, OPERATION_PEOPLE, _has_lost_people(self.tables))
         self._rewrite(connection, PEOPLE, _IN_PEOPLE.format(person="h.pseudonym"))
         for table in (PARTICIPANTS, HOUR_LINES):
             self._rewrite(connection, table, _is_gone("pseudonym"))
@@ -412,6 +426,12 @@ def _is_gone(person: str) -> str:
         "from gone_rows as g where g.source_file = h.source_file "
         "and g.source_pointer = h.source_pointer)))"
     )
+
+
+def _has_lost_people(tables: Tables) -> str:
+    """Whether a row `h` is about an operation that lost persons: who is left is told no more."""
+    lost = f"select commitment_id from {tables.scan(SETTLED_PEOPLE)}"
+    return f"(h.operation_id in ({lost} where commitment_id is not null))"
 
 
 _FIRST_HOURS = """

@@ -23,6 +23,10 @@ MAX_TASKS = 20_000
 
 _OPERATIONS = "curated.operations"
 _YEARS = "facts.operations"
+_LINES = f"""(select h.* from curated.hours h
+    join {_OPERATIONS} o on o.operation_id = h.commitment_id
+    where h.month is null or h.month <= o.at_date)"""
+"""The lines of the operations on the day that describes them: those that their sums count."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +175,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Public:
-    """People of an operation along an axis, not suppressed: for its internal sheet alone."""
+    """People of an operation along an axis, not suppressed: for its internal sheet alone.
+
+    Along the axis `erased`: those that a purge erased, of whom the hours are not known.
+    """
 
     operation_id: str
     axis: str
     member: str
     people: int
-    hours: Decimal
+    hours: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -296,15 +303,18 @@ class Clauses:
         )
         return grouped(rows, lambda row: str(getattr(row, "commitment_id")))  # noqa: B009
 
+    @property
+    def _has_lines(self) -> bool:
+        return self.source.offers("curated.hours") and self.source.offers(_OPERATIONS)
+
     def months(self) -> dict[str, list[Month]]:
         """Validated and pending hours of each commitment by month."""
-        if not self.source.offers("curated.hours"):
+        if not self._has_lines:
             return {}
         rows = self.source.rows(
             Month,
             "select commitment_id, month, sum(coalesce(hours_validated, 0)) as validated, "
-            "sum(coalesce(hours_pending, 0)) as pending from curated.hours "
-            "where commitment_id is not null and month is not null "
+            f"sum(coalesce(hours_pending, 0)) as pending from {_LINES} where month is not null "
             "group by commitment_id, month having validated <> 0 or pending <> 0 "
             "order by commitment_id, month",
         )
@@ -315,34 +325,33 @@ class Clauses:
 
         A line with two reasons of quarantine counts under each.
         """
-        if not self.source.offers("curated.hours"):
+        if not self._has_lines:
             return {}
         validated = " union all ".join(
             f"select commitment_id, '{axis}' as axis, {axis} as member, count(*) as lines, "
-            f"sum(hours_validated) as hours from curated.hours "
-            "where commitment_id is not null and hours_validated > 0 "
+            f"sum(hours_validated) as hours from lines where hours_validated > 0 "
             f"group by commitment_id, {axis}"
             for axis in AXES
         )
         rows = self.source.rows(
             Part,
-            f"""select {{columns}} from ({validated}
+            f"""with lines as {_LINES}
+            select {{columns}} from ({validated}
             union all
             select commitment_id, 'company' as axis, coalesce(min(company_name), company_id),
-                count(*), sum(hours_validated) from curated.hours
-            where commitment_id is not null and hours_validated > 0
+                count(*), sum(hours_validated) from lines where hours_validated > 0
             group by commitment_id, company_id
             union all
-            select commitment_id, 'outcome', outcome, count(*), null from curated.hours
-            where commitment_id is not null group by commitment_id, outcome
+            select commitment_id, 'outcome', outcome, count(*), null from lines
+            group by commitment_id, outcome
             union all
             select commitment_id, 'rejected', decision_reason, count(*), sum(hours_rejected)
-            from curated.hours where commitment_id is not null and outcome = 'rejected'
+            from lines where outcome = 'rejected'
             group by commitment_id, decision_reason
             union all
             select commitment_id, 'quarantined', reason, count(*), sum(hours_quarantined)
             from (select commitment_id, hours_quarantined, unnest(quarantine_reasons) as reason
-                from curated.hours where commitment_id is not null and outcome = 'quarantined')
+                from lines where outcome = 'quarantined')
             group by commitment_id, reason)
             order by commitment_id, axis, hours desc nulls last, member nulls last""",
         )

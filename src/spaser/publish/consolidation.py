@@ -1,13 +1,15 @@
 """`donnees/consolidation-nationale.csv`: what a scheme reports to the national consolidation.
 
 One row per year and buyer (`*` = the whole scheme): validated hours, people, employment contracts,
-clause contracts, buyers — the columns that Alliance Villes Emploi publishes for France. Every
-figure comes from `indicators.figures`; a hidden one is empty and its column is in `suppressed`.
+clause contracts, buyers — the columns that Alliance Villes Emploi publishes for France. A buyer
+that has only hours to decide is not one of the `buyers`. Every figure comes from
+`indicators.figures`; a hidden one is empty and its column is in `suppressed`.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,9 @@ def write(folder: Path, context: Context, run: Run, totals: Sequence[Published])
 
 def _rows(context: Context, run: Run, totals: Sequence[Published]) -> list[Sequence[str]]:
     places = grouped(totals, lambda figure: (figure.year, figure.buyer_id))
-    buyers = grouped((place for place in places if place[1] != WHOLE), lambda place: place[0])
+    buyers = Counter(
+        year for (year, buyer), found in places.items() if buyer != WHOLE and _has_hours(found)
+    )
     rows: list[Sequence[str]] = []
     for (year, buyer), figures in sorted(places.items()):
         found = {figure.measure: figure for figure in figures}
@@ -63,11 +67,17 @@ def _rows(context: Context, run: Run, totals: Sequence[Published]) -> list[Seque
                 buyer,
                 context.buyer(buyer),
                 *(_value(found.get(measure)) for measure in MEASURES),
-                str(len(buyers.get(year, ())) if buyer == WHOLE else 1),
+                str(buyers[year] if buyer == WHOLE else int(_has_hours(figures))),
                 ";".join(hidden),
             )
         )
     return rows
+
+
+def _has_hours(figures: Sequence[Published]) -> bool:
+    """Whether hours are validated; a hidden number of them is not zero."""
+    hours = [figure for figure in figures if figure.measure == "hours"]
+    return any(not figure.is_published or bool(figure.value) for figure in hours)
 
 
 def _value(figure: Published | None) -> str:

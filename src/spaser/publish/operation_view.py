@@ -566,17 +566,25 @@ class SheetBuilder(Teller):
             if axis != "operation"
         ]
         tables = [*self.public_tables(op, _PUBLICS), *crossings]
+        erased = self.erased(op)
+        notes = [t("operation.people_erased_note")] if erased else []
         return Section(
             "personnes",
             t("operation.sections.people"),
             lead=[t("operation.people_lead")],
             entries=[
                 (t("operation.people"), self.number(op.people)),
+                *([(t("operation.people_erased"), self.number(erased))] if erased else []),
                 (t("operation.companies"), self.number(op.companies)),
             ],
             tables=tables,
-            notes=[] if tables else [t("operation.people_none")],
+            notes=notes or ([] if tables else [t("operation.people_none")]),
         )
+
+    def erased(self, op: Operation) -> int:
+        """How many of the people a purge erased: who is left is not broken down."""
+        publics = self.ground.publics.get(op.operation_id, ())
+        return sum(row.people for row in publics if row.axis == "erased")
 
     def public_tables(self, op: Operation, axes: Sequence[str]) -> list[Table]:
         """A table an axis: people of the operation and their validated hours by member."""
@@ -770,9 +778,11 @@ class SheetBuilder(Teller):
             self.blank() if op.computed_penalty_eur is None else self.money(op.computed_penalty_eur)
         )
         words = self.context.text(op.penalty_words_fr, op.penalty_words_en)
+        # Where the buyer decided, the words say what; an amount decided may also be unknown.
+        decided = op.notified_penalty_eur != 0 or op.waived_penalty_eur != 0
         rows = [
             (
-                self.text(t("operation.penalty.computed")),
+                self.text(t(f"operation.penalty.{'computed' if decided else 'undecided'}")),
                 computed,
                 self.text(words or t("operation.penalty.no_rule")),
             ),
@@ -823,10 +833,11 @@ class SheetBuilder(Teller):
     def exits(self, op: Operation) -> Section:
         """What became of the people, as the last answers say."""
         tables = self.public_tables(op, _EXITS)
+        none = "operation.people_erased_note" if self.erased(op) else "operation.exits_none"
         return Section(
             "sorties",
             self.labels("operation.sections.exits"),
             lead=[self.labels("operation.exits")],
             tables=tables,
-            notes=[] if tables else [self.labels("operation.exits_none")],
+            notes=[] if tables else [self.labels(none)],
         )

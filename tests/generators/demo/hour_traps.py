@@ -525,9 +525,13 @@ def _idle(plan: Plan) -> None:
     idle = [o for o in plan.operations if o.number in IDLE]
     plan.say(
         "clause-without-hours",
-        "Trois engagements qui courent depuis longtemps sans une heure.",
+        "Trois engagements sans une heure : deux sont finis, et finis en manque.",
         follow_up=[
-            OneLine(kind="clause_without_hours", commitment_id=o.commitment_id, at_least=1)
+            OneLine(
+                kind="ended_short" if o.is_over else "clause_without_hours",
+                commitment_id=o.commitment_id,
+                at_least=1,
+            )
             for o in idle
         ],
     )
