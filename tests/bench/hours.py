@@ -50,12 +50,12 @@ def spaser(folder: Path, steps: Steps) -> tuple[PeakMemory, Figures]:
     """Files → staged → judged lines → figures after secrecy → indicators of every year."""
     import pandas  # noqa: F401 (DuckDB imports it when Arrow is handed over, as any run does)
 
-    from spaser import curate, hours, indicators, ingest, privacy
+    from spaser import curate, indicators, ingest, privacy
     from spaser.cards import catalogue
     from spaser.project import definitions_root
     from spaser.scheme import scheme_for_files
     from spaser.warehouse import Tables, session
-    from tests.curate.run import EVERYTHING, stages
+    from tests.curate.run import EVERYTHING, build_table, stages
 
     cards = catalogue(definitions_root() / "assets")
     # The other tables of quality speak of registers.
@@ -72,10 +72,7 @@ def spaser(folder: Path, steps: Steps) -> tuple[PeakMemory, Figures]:
                 ingest.stage(files, tables, cards, folder)
             for key in built:
                 with steps.step(_step_of(key)):
-                    if key in hours.BUILDERS:
-                        hours.build(tables, cards, key)
-                    else:
-                        curate.build(tables, cards, key, settings)
+                    build_table(tables, key, settings)
             with steps.step("secrecy"):
                 privacy.build(tables, cards)
             with steps.step("indicators"):

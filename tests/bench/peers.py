@@ -28,7 +28,7 @@ def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
     from spaser.project import definitions_root
     from spaser.scheme import scheme_for_files
     from spaser.warehouse import Tables, session
-    from tests.curate.run import stages
+    from tests.curate.run import build_table, stages
 
     cards = catalogue(definitions_root() / "assets")
     scheme = scheme_for_files((register,))
@@ -38,7 +38,7 @@ def spaser(register: Path, ndjson: Path) -> tuple[PeakMemory, Figures]:
         with PeakMemory() as peak:
             ingest.stage([register], tables, cards, register.parent)
             for key in stages():
-                curate.build(tables, cards, key, settings)
+                build_table(tables, key, settings)
             years = indicators.years_found(tables)
             indicators.compute(tables, cards, scheme, years, with_evidence=False)
         with session() as connection:

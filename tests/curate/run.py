@@ -67,11 +67,16 @@ def curate_all(
 ) -> Tables:
     """Build the curated and facts tables over what is staged."""
     for key in stages(last):
-        if key in hours.BUILDERS:
-            hours.build(tables, CARDS, key)
-        else:
-            curate.build(tables, CARDS, key, settings or settings_of(scheme))
+        build_table(tables, key, settings or settings_of(scheme))
     return tables
+
+
+def build_table(tables: Tables, key: str, settings: Settings) -> None:
+    """Build one table, with whichever half of the program makes it."""
+    if key in hours.BUILDERS:
+        hours.build(tables, CARDS, key)
+    else:
+        curate.build(tables, CARDS, key, settings)
 
 
 def settings_of(scheme: Scheme) -> Settings:

@@ -201,7 +201,7 @@ def test_a_month_mistyped_in_one_line_does_not_move_the_day(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("followed", "others", "expected"),
+    ("months", "others", "expected"),
     [
         pytest.param([date(2025, 3, 31)], [], [date(2025, 3, 31)], id="nothing else is known"),
         pytest.param(
@@ -219,5 +219,5 @@ def test_a_month_mistyped_in_one_line_does_not_move_the_day(tmp_path):
         ),
     ],
 )
-def test_a_date_of_the_follow_up_counts_when_another_comes_before(followed, others, expected):
-    assert credible(followed, others) == expected
+def test_a_month_worked_counts_when_another_day_comes_before(months, others, expected):
+    assert credible(months, others) == expected

@@ -10,14 +10,22 @@ from typing import Any
 
 import openpyxl
 
-from spaser import curate, ledger
+from spaser import ledger
 from spaser.cards import Text
 from spaser.curate import Settings
 from spaser.project import Project
 from spaser.quality import correction_book, correction_import, proposals
 from spaser.scheme import Buyer, Scheme
 from spaser.warehouse import Tables
-from tests.curate.run import BUYER, CARDS, ROOT, rows, run_indicators, stage_rows, stages
+from tests.curate.run import (
+    BUYER,
+    ROOT,
+    build_table,
+    rows,
+    run_indicators,
+    stage_rows,
+    stages,
+)
 
 HOLDER = '[{"titulaire": {"id": "00040001000013", "typeIdentifiant": "SIRET"}}]'
 SCHEME = Scheme(
@@ -72,7 +80,7 @@ class Ground:
     def again(self, targets: bool = False) -> None:
         lines = ledger.read(ledger.ledger_file(self.project, self.scheme.name))
         for key in stages("facts/contracts" if targets else "curated/contracts"):
-            curate.build(self.tables, CARDS, key, Settings(self.scheme, ledger=lines))
+            build_table(self.tables, key, Settings(self.scheme, ledger=lines))
         if targets:
             run_indicators(self.tables, self.scheme)
         proposals.write_proposals(self.tables, self.project, self.scheme)

@@ -57,8 +57,8 @@ def build(
     typed.union_sources(connection, tables, catalogue, "register")
     rows_in, records_in = collapse_rows(connection, catalogue)
     texts = typed.Texts(connection, catalogue.fields.values())
-    followed = _followed_dates(connection, tables, catalogue)
-    reference = _read_dates(connection, texts, as_of, followed)
+    acts, months = _followed_dates(connection, tables, catalogue)
+    reference = _read_dates(connection, texts, as_of, acts, months)
     texts.read(catalogue, "all_records", spellings, but=["date"])
     tables.write_batches("curated.records", texts.batches(KEPT, "staged_records"), "part")
     _write_findings(connection, tables, catalogue, texts, reference)
@@ -97,8 +97,10 @@ def write_run(connection: Connection, tables: Tables, scheme: Scheme, as_of: dat
     tables.write(connection, "quality.run", "select * from run_row")
 
 
-def _followed_dates(connection: Connection, tables: Tables, catalogue: Catalogue) -> list[date]:
-    """The days of `FOLLOWED` in the staged tables; of a month worked, its last day if credible."""
+def _followed_dates(
+    connection: Connection, tables: Tables, catalogue: Catalogue
+) -> tuple[list[date], list[date]]:
+    """The days of `FOLLOWED` in the staged tables, and the last days of the months worked."""
     acts: list[date] = []
     months: list[date] = []
     for feeds, fields in FOLLOWED.items():
@@ -112,7 +114,7 @@ def _followed_dates(connection: Connection, tables: Tables, catalogue: Catalogue
                         months += _days(text, is_month=True)
                     else:
                         acts += _days(text, is_month=False)
-    return [*acts, *credible(months, acts)]
+    return acts, months
 
 
 def _days(text: str, *, is_month: bool) -> list[date]:
@@ -125,7 +127,11 @@ def _days(text: str, *, is_month: bool) -> list[date]:
 
 
 def _read_dates(
-    connection: Connection, texts: typed.Texts, as_of: date | None, followed: Iterable[date]
+    connection: Connection,
+    texts: typed.Texts,
+    as_of: date | None,
+    acts: Iterable[date],
+    months: Iterable[date],
 ) -> date | None:
     """Read every date field; past facts dated after the reference date are set aside."""
     fields = [field.field for field in texts.filled("all_records") if field.kind == "date"]
@@ -136,7 +142,8 @@ def _read_dates(
         for field in fields
     }
     seen = [read.value for field in DATING for _, read in reads.get(field, ()) if read.value]
-    reference = as_of or reference_date([*seen, *credible(followed, seen)])
+    seen += acts
+    reference = as_of or reference_date([*seen, *credible(months, seen)])
     for field, values in reads.items():
         bound = reference if field in BOUNDED_DATES else None
         bounded = [(raw, _not_after(read, bound)) for raw, read in values]
@@ -150,9 +157,9 @@ def _not_after(read: Read[date], reference: date | None) -> Read[date]:
     return read
 
 
-def credible(followed: Iterable[date], others: Iterable[date]) -> list[date]:
-    """The days of the follow-up that no more than `LONGEST_PAUSE` parts from the day before."""
-    days = set(followed)
+def credible(months: Iterable[date], others: Iterable[date]) -> list[date]:
+    """The months worked that no more than `LONGEST_PAUSE` parts from the day before."""
+    days = set(months)
     every = sorted({*days, *others})
     parted = {day for before, day in pairwise(every) if day - before > LONGEST_PAUSE}
     return sorted(days - parted)
