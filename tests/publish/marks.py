@@ -63,9 +63,8 @@ Row = dict[str, Any]
 class Recomputer:
     """Figures from `indicators.evidence` joined to their facts, in plain Python.
 
-    A line of spending is no contract: it has a buyer, and no dimension. The hours of an operation
-    have no weight in the evidence (secrecy): a rate over operations is summed from
-    `facts.operations`.
+    A line of spending is no contract: it has a buyer, and no dimension. Operations may have no
+    weight in the evidence (secrecy): what they weigh is then in `facts.operations`.
     """
 
     def __init__(self, connection: Connection, cards: Catalogue) -> None:
@@ -77,13 +76,15 @@ class Recomputer:
             "facts.operations"
             if built
             else """(select null as operation_year_id, null as contract_type,
-                null as commitment_mode, null as validated_hours, null as due_hours)"""
+                null as commitment_mode, null as validated_hours, null as due_hours,
+                null as missing_hours, null as penalty_notified_eur, null as penalty_waived_eur)"""
         )
         found = connection.execute(
             f"""select e.code, e.method, e.scope, e.measure, e.year, e.role, e.weight, e.reason,
                 e.buyer_id as buyer, e.unit_id, c.cpv_division,
                 coalesce(c.contract_type, o.contract_type) as contract_type, c.procedure_code,
-                c.amount_band, c.department_code, o.commitment_mode, o.validated_hours, o.due_hours
+                c.amount_band, c.department_code, o.commitment_mode, o.validated_hours, o.due_hours,
+                o.missing_hours, o.penalty_notified_eur, o.penalty_waived_eur
             from indicators.evidence e left join facts.contracts c on c.uid = e.unit_id
             left join {operations} o on o.operation_year_id = e.unit_id"""
         )
@@ -120,6 +121,11 @@ class Recomputer:
         rows = [row for row in self.rows.get(key, []) if _concerns(row, mark)]
         if method.kind == "rate":
             return _rate(rows, method)[mark["part"]]
+        if card.about == "companies":
+            column = card.weight_of(method, mark["measure"]) or ""
+            rows = [
+                row | {"weight": row[column]} if row["reason"] == "secret" else row for row in rows
+            ]
         compute = {"mean": _mean, "median": _median}.get(method.kind, _additive)
         return compute(rows, mark["unit"])[mark["part"]]
 
